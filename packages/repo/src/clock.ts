@@ -1,0 +1,91 @@
+import { CorruptDataError } from './errors.ts';
+
+/** Nanoseconds since 1970-01-01T00:00:00Z. `Date` has a thousandth of a thousandth of that resolution. */
+export type EpochNanoseconds = bigint;
+
+/** Time as a value: the core never reads a clock by itself. */
+export type Clock = () => EpochNanoseconds;
+
+/** Fills `target` with cryptographically random bytes. */
+export type RandomSource = (target: Uint8Array) => void;
+
+/** Resolves after `milliseconds`; rejects with `signal.reason` if aborted first. */
+export type Sleep = (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+
+export const NANOSECONDS_PER_SECOND = 1_000_000_000n;
+export const NANOSECONDS_PER_MILLISECOND = 1_000_000n;
+
+/** Go's zero `time.Time`, as it appears in JSON. */
+export const GO_ZERO_TIME = '0001-01-01T00:00:00Z';
+
+/** Whole milliseconds of the system clock: the portable default. Never goes back, so that times it gives are distinct. */
+export function createSystemClock(): Clock {
+  let last = 0n;
+  return () => {
+    const elapsed = performance.timeOrigin + performance.now();
+    const now = BigInt(Math.round(elapsed * 1000)) * 1000n;
+    last = now > last ? now : last + 1n;
+    return last;
+  };
+}
+
+export const webRandomSource: RandomSource = (target) => {
+  for (let i = 0; i < target.length; i += 65536) {
+    const part = target.subarray(i, i + 65536);
+    if (part.buffer instanceof ArrayBuffer) crypto.getRandomValues(part as Uint8Array<ArrayBuffer>);
+    else part.set(crypto.getRandomValues(new Uint8Array(part.length)));
+  }
+};
+
+export const systemSleep: Sleep = (milliseconds, signal) =>
+  new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+
+/** RFC 3339 in UTC as Go writes it: up to nine fraction digits, trailing zeros dropped. */
+export function formatGoTime(time: EpochNanoseconds): string {
+  let seconds = time / NANOSECONDS_PER_SECOND;
+  let nanoseconds = time % NANOSECONDS_PER_SECOND;
+  if (nanoseconds < 0n) {
+    nanoseconds += NANOSECONDS_PER_SECOND;
+    seconds -= 1n;
+  }
+  const date = new Date(Number(seconds) * 1000);
+  const year = date.getUTCFullYear().toString().padStart(4, '0');
+  const rest = date.toISOString().slice(date.toISOString().indexOf('-', 1), -5);
+  const fraction = nanoseconds.toString().padStart(9, '0').replace(/0+$/, '');
+  return `${year}${rest}${fraction === '' ? '' : `.${fraction}`}Z`;
+}
+
+const RFC_3339 =
+  /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
+
+/** Any RFC 3339 time with any offset, to the nanosecond; anything else is CORRUPT_DATA naming `what`. */
+export function parseGoTime(text: string, what: string): EpochNanoseconds {
+  const match = RFC_3339.exec(text);
+  if (!match) throw new CorruptDataError(`${what}: not an RFC 3339 time: ${JSON.stringify(text)}`);
+  const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHour, offsetMinute] =
+    match;
+  const date = new Date(0);
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  date.setUTCHours(Number(hour), Number(minute), Number(second));
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) {
+    throw new CorruptDataError(`${what}: no such day: ${JSON.stringify(text)}`);
+  }
+  const offsetSeconds =
+    (sign === '-' ? -1 : 1) * (Number(offsetHour ?? 0) * 3600 + Number(offsetMinute ?? 0) * 60);
+  const nanoseconds = BigInt(fraction.slice(0, 9).padEnd(9, '0'));
+  return BigInt(date.getTime() / 1000 - offsetSeconds) * NANOSECONDS_PER_SECOND + nanoseconds;
+}
