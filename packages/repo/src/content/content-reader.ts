@@ -1,0 +1,42 @@
+import type { AbortOptions, BlobReader } from '../blob/storage.ts';
+import type { RepositoryFormat } from '../format/parameters.ts';
+import type { ContentID, ContentPrefix } from './content-id.ts';
+import type { ContentInfo } from './content-info.ts';
+
+export interface IterateContentsOptions {
+  /** Only contents with this prefix; the empty string is file data. Undefined: all. */
+  readonly prefix?: ContentPrefix;
+  /** Default false. */
+  readonly includeDeleted?: boolean;
+}
+
+export interface ReadContentsOptions extends AbortOptions {
+  /** Bytes of stored and opened contents held at once. */
+  readonly memoryLimit?: number;
+  /** Requests to the storage at once. */
+  readonly parallelism?: number;
+}
+
+/** The contents of an open repository as of the last refresh. Index look-ups are synchronous: indexes are resident. */
+export interface ContentReader {
+  readonly storage: BlobReader;
+  readonly format: RepositoryFormat;
+  /** The winning index entry, deleted or not; undefined if there is none or the watermark hides it. */
+  contentInfo(id: ContentID): ContentInfo | undefined;
+  /** In key order. Not affected by writes that happen meanwhile. */
+  iterateContents(options?: IterateContentsOptions): Iterable<ContentInfo>;
+  /** The plaintext, owned by the caller. CONTENT_NOT_FOUND if there is no entry; deleted ones are read. */
+  getContent(id: ContentID, options?: AbortOptions): Promise<Uint8Array>;
+  /**
+   * Reads many contents by plan: located first, grouped by pack, neighbouring ranges merged, several
+   * fetched at once. `visit` gets each distinct ID once, in no particular order, as soon as it is there;
+   * the plan waits for the promise that it returns. The first failure stops the rest.
+   */
+  readContents(
+    ids: Iterable<ContentID>,
+    visit: (id: ContentID, data: Uint8Array) => Promise<void> | void,
+    options?: ReadContentsOptions,
+  ): Promise<void>;
+  /** Loads what other writers have committed. */
+  refresh(options?: AbortOptions): Promise<void>;
+}
