@@ -62,11 +62,10 @@ export function formatGoTime(time: EpochNanoseconds): string {
     nanoseconds += NANOSECONDS_PER_SECOND;
     seconds -= 1n;
   }
-  const date = new Date(Number(seconds) * 1000);
-  const year = date.getUTCFullYear().toString().padStart(4, '0');
-  const rest = date.toISOString().slice(date.toISOString().indexOf('-', 1), -5);
+  const secondsText = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
+  if (nanoseconds === 0n) return `${secondsText}Z`;
   const fraction = nanoseconds.toString().padStart(9, '0').replace(/0+$/, '');
-  return `${year}${rest}${fraction === '' ? '' : `.${fraction}`}Z`;
+  return `${secondsText}.${fraction}Z`;
 }
 
 const RFC_3339 =

@@ -1,6 +1,7 @@
 import type { AbortOptions, BlobStorage } from '../blob/storage.ts';
 import type { CompressorName } from '../compression/compressor.ts';
 import type { ContentID, ContentPrefix } from './content-id.ts';
+import type { SlotPool } from './content-preparer.ts';
 import type { ContentReader } from './content-reader.ts';
 
 export interface WriteContentOptions extends AbortOptions {
@@ -30,8 +31,8 @@ export interface ContentManager extends ContentReader, AsyncDisposable {
     batch: readonly Uint8Array[],
     options?: WriteContentOptions,
   ): Promise<readonly ContentID[]>;
-  /** A buffer that `writeContent` takes without copying, see {@link ContentPreparer.allocate}. */
-  allocate(length: number): Uint8Array;
+  /** Buffers that `writeContent` takes without copying; contents of at most `slots.slotSize` bytes. */
+  readonly slots: SlotPool;
   /** Marks it deleted in the index; CONTENT_NOT_FOUND if there is no live entry. */
   deleteContent(id: ContentID, options?: AbortOptions): Promise<void>;
   /** Brings a deleted content back under a new timestamp, in a new pack. A live one is left alone. */

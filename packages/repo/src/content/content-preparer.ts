@@ -1,11 +1,26 @@
-import type { CompressorName } from '../compression/compressor.ts';
 import type { AbortOptions } from '../blob/storage.ts';
-import type { ContentID } from './content-id.ts';
+import type { CompressorName } from '../compression/compressor.ts';
 import type { ContentInfo } from './content-info.ts';
+
+/**
+ * A buffer of fixed size that lies where workers can read it without copying (shared memory where workers
+ * are used). Whoever acquired it owns it until `release`, which may be called once.
+ */
+export interface Slot {
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+/** A bounded number of slots of one size: waiting for a free one is the back-pressure of the whole write path. */
+export interface SlotPool {
+  /** Bytes of each slot. */
+  readonly slotSize: number;
+  acquire(options?: AbortOptions): Promise<Slot>;
+}
 
 /** A content whose hash is known and which the repository does not hold yet. */
 export interface UnsealedContent {
-  /** Borrowed until the call settles. May lie in shared memory. */
+  /** Borrowed until the call settles. Copied to workers unless it lies in a slot. */
   readonly data: Uint8Array;
   readonly hash: Uint8Array;
   /** Compress if that makes it strictly shorter; undefined: store as it is. */
@@ -13,8 +28,8 @@ export interface UnsealedContent {
 }
 
 export interface SealedContent {
-  /** Compressed if worthwhile, encrypted, error-corrected. Owned by the receiver. */
-  readonly bytes: Uint8Array;
+  /** Stored bytes: after compression, encryption and error correction. */
+  readonly length: number;
   /** 0: not compressed. */
   readonly compressionHeaderID: number;
 }
@@ -25,6 +40,13 @@ export interface StoredContent {
   readonly info: ContentInfo;
 }
 
+export interface OpenedContent {
+  /** The plaintext, owned by the receiver. */
+  readonly data: Uint8Array;
+  /** True if error correction had to mend the stored bytes. */
+  readonly repaired: boolean;
+}
+
 /**
  * The computing part of writing and reading contents: the unit of parallel work. In-thread, or on a
  * bounded pool of workers; a batch is one message, so that small contents do not cost one each.
@@ -33,23 +55,23 @@ export interface StoredContent {
 export interface ContentPreparer extends AsyncDisposable {
   /** How many batches run at once: callers keep about twice as many in flight. */
   readonly parallelism: number;
-  /** A buffer that workers can read without copying: shared memory where workers are used. */
-  allocate(length: number): Uint8Array;
+  /** Where plaintext is collected; a slot holds the largest segment of the repository's splitter. */
+  readonly slots: SlotPool;
   hash(batch: readonly Uint8Array[], options?: AbortOptions): Promise<readonly Uint8Array[]>;
+  /** Stored bytes of a content of this many plaintext bytes when it is not compressed; compressed ones are shorter. */
+  sealedLength(plaintextLength: number): number;
+  /**
+   * Writes the sealed contents back to back from the start of `target`, which has room for the sum of
+   * their `sealedLength`. Copied from workers unless `target` lies in shared memory.
+   */
   seal(
     batch: readonly UnsealedContent[],
+    target: Uint8Array,
     options?: AbortOptions,
   ): Promise<readonly SealedContent[]>;
   /**
    * Authenticated, decompressed and compared with its ID; any doubt is CORRUPT_DATA naming content, pack
-   * and offset. The result is owned by the receiver.
+   * and offset.
    */
   open(batch: readonly StoredContent[], options?: AbortOptions): Promise<readonly OpenedContent[]>;
-}
-
-export interface OpenedContent {
-  readonly contentID: ContentID;
-  readonly data: Uint8Array;
-  /** True if error correction had to mend the stored bytes. */
-  readonly repaired: boolean;
 }
