@@ -18,7 +18,7 @@ export interface AbortOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `length` bytes from `offset`, both in bytes. A range that reaches past the end of the blob is an error. */
+/** `length` bytes from `offset`, both in bytes. A range that reaches past the end of the blob is CORRUPT_DATA. */
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;
