@@ -20,13 +20,18 @@ export function searchBuzhash32(
   last: number,
   mask: number,
 ): number {
+  const table = TABLE;
   let hash = buzhash32(data, first - WINDOW_SIZE) | 0;
   if ((hash & mask) === 0) return first;
-  for (let index = first; index < last; index++) {
+  for (
+    let entering = first, leaving = first - WINDOW_SIZE;
+    entering < last;
+    entering++, leaving++
+  ) {
     // The window is twice the word, so the leaving byte's word has come round to its first position.
-    hash =
-      ((hash << 1) | (hash >>> 31)) ^ TABLE[data[index - WINDOW_SIZE]!]! ^ TABLE[data[index]!]!;
-    if ((hash & mask) === 0) return index + 1;
+    const exchange = table[data[leaving]!]! ^ table[data[entering]!]!;
+    hash = ((hash << 1) | (hash >>> 31)) ^ exchange;
+    if ((hash & mask) === 0) return entering + 1;
   }
   return -1;
 }

@@ -75,12 +75,16 @@ export function searchRabinKarp64(
   const { high: leavingHigh, low: leavingLow } = LEAVING_TABLE;
   let [high, low] = prime(data, first - WINDOW_SIZE);
   if ((low & mask) === 0) return first;
-  for (let index = first; index < last; index++) {
-    const leaving = data[index - WINDOW_SIZE]!;
+  for (
+    let entering = first, leaving = first - WINDOW_SIZE;
+    entering < last;
+    entering++, leaving++
+  ) {
     const top = high >>> 13;
-    high = ((high << 8) | (low >>> 24)) ^ reductionHigh[top]! ^ leavingHigh[leaving]!;
-    low = (low << 8) ^ data[index]! ^ reductionLow[top]! ^ leavingLow[leaving]!;
-    if ((low & mask) === 0) return index + 1;
+    const oldest = data[leaving]!;
+    high = ((high << 8) | (low >>> 24)) ^ (reductionHigh[top]! ^ leavingHigh[oldest]!);
+    low = (low << 8) ^ reductionLow[top]! ^ (leavingLow[oldest]! ^ data[entering]!);
+    if ((low & mask) === 0) return entering + 1;
   }
   return -1;
 }
