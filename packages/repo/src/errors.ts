@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'STORAGE_FAILED'
   | 'STORAGE_THROTTLED'
   | 'TARGET_UNSAFE'
+  | 'TARGET_UNWRITABLE'
   | 'UNSUPPORTED';
 
 /** Facts that an error may carry beside its message. Secrets and file contents never enter it. */

@@ -1,0 +1,128 @@
+import { closeSync, fchmodSync, fchownSync, fstatSync, fsyncSync, ftruncateSync } from 'node:fs';
+import { CorruptDataError } from '@longshore/repo';
+import type { OutputFile, OutputFileAttributes } from '../restore/restore-output.ts';
+import { openFileStatus } from './file-kind.ts';
+import { writeFullyAt, writeSparselyAt } from './positional-write.ts';
+import type { SystemCalls } from './system-calls.ts';
+import { systemErrorCode, targetError } from './system-error.ts';
+import {
+  applyAttributes,
+  type AttributeOptions,
+  type AttributeTarget,
+} from './target-attributes.ts';
+
+export interface LocalOutputFileOptions extends AttributeOptions {
+  readonly writeSparseFiles: boolean;
+  readonly flushFiles: boolean;
+}
+
+/** Where the file is in its directory: `publish` gives it its name, `discard` removes it. */
+export interface FilePlacement {
+  publish(): void;
+  discard(): void;
+}
+
+/** The attributes of what is open as `fd`, a file or a directory. */
+export function openTarget(fd: number, path: string, systemCalls: SystemCalls): AttributeTarget {
+  return {
+    path,
+    status: () => openFileStatus(fd),
+    setOwner: (uid, gid) => fchownSync(fd, uid, gid),
+    setMode: (mode) => fchmodSync(fd, mode),
+    setTimes: (mtime) => systemCalls.setOpenTimes(fd, mtime),
+  };
+}
+
+/** An empty regular file, open for writing, that gets its content by position and its attributes at the end. */
+export class LocalOutputFile implements OutputFile {
+  readonly #fd: number;
+  readonly #path: string;
+  readonly #attributes: OutputFileAttributes;
+  readonly #placement: FilePlacement;
+  readonly #systemCalls: SystemCalls;
+  readonly #options: LocalOutputFileOptions;
+  /** Undefined: zeros are written like everything else. */
+  readonly #sparseBlockSize: number | undefined;
+  #written = 0;
+
+  /** Owns `fd` from here on, even if this throws. */
+  constructor(
+    fd: number,
+    path: string,
+    attributes: OutputFileAttributes,
+    placement: FilePlacement,
+    systemCalls: SystemCalls,
+    options: LocalOutputFileOptions,
+  ) {
+    this.#fd = fd;
+    this.#path = path;
+    this.#attributes = attributes;
+    this.#placement = placement;
+    this.#systemCalls = systemCalls;
+    this.#options = options;
+    try {
+      this.#sparseBlockSize = options.writeSparseFiles ? fstatSync(fd).blksize : undefined;
+      if (attributes.size > 0) ftruncateSync(fd, attributes.size);
+    } catch (cause) {
+      this.abandon();
+      throw targetError('create', path, cause);
+    }
+  }
+
+  writeAt(position: number, data: Uint8Array): void {
+    const { size } = this.#attributes;
+    if (position < 0 || position + data.length > size) {
+      throw new CorruptDataError(`${this.#path}: content goes on after its ${size} bytes`, {
+        path: this.#path,
+        offset: position,
+      });
+    }
+    try {
+      if (this.#sparseBlockSize === undefined) writeFullyAt(this.#fd, position, data);
+      else writeSparselyAt(this.#fd, position, data, this.#sparseBlockSize);
+    } catch (cause) {
+      throw targetError('write', this.#path, cause);
+    }
+    this.#written += data.length;
+  }
+
+  finish(): void {
+    const { size } = this.#attributes;
+    if (this.#written !== size) {
+      this.abandon();
+      throw new CorruptDataError(`${this.#path}: ${this.#written} of ${size} bytes were written`, {
+        path: this.#path,
+      });
+    }
+    try {
+      const target = openTarget(this.#fd, this.#path, this.#systemCalls);
+      try {
+        applyAttributes(target, this.#attributes, this.#options);
+        if (this.#options.flushFiles) fsyncSync(this.#fd);
+      } finally {
+        closeSync(this.#fd);
+      }
+      this.#placement.publish();
+    } catch (cause) {
+      throw targetError('finish', this.#path, cause);
+    }
+  }
+
+  abandon(): void {
+    try {
+      closeSync(this.#fd);
+    } finally {
+      this.#discard();
+    }
+  }
+
+  #discard(): void {
+    try {
+      this.#placement.discard();
+    } catch (cause) {
+      if (systemErrorCode(cause) !== 'ENOENT') {
+        throw targetError('remove incomplete', this.#path, cause);
+      }
+    }
+  }
+}
