@@ -57,6 +57,8 @@ export interface ContentPreparer extends AsyncDisposable {
   readonly parallelism: number;
   /** Where plaintext is collected; a slot holds the largest segment of the repository's splitter. */
   readonly slots: SlotPool;
+  /** A buffer that `seal` fills without a copy: shared memory where workers are used. */
+  createBuffer(length: number): Uint8Array;
   hash(batch: readonly Uint8Array[], options?: AbortOptions): Promise<readonly Uint8Array[]>;
   /** Stored bytes of a content of this many plaintext bytes when it is not compressed; compressed ones are shorter. */
   sealedLength(plaintextLength: number): number;

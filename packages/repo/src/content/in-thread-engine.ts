@@ -1,0 +1,17 @@
+import { createSplitter, loadSplitterKernels } from '@longshore/chunker';
+import type { ContentEngineFactory } from './content-engine.ts';
+import { createInThreadPreparer, createSlotPool } from './in-thread-preparer.ts';
+
+/** Slots of the portable engine: a few writers at once, each with one chunk being cut and one being stored. */
+const SLOT_COUNT = 8;
+
+/** The portable engine: everything on the calling thread. */
+export const inThreadEngine: ContentEngineFactory = async ({ kernel, minimumSlotSize }) => {
+  const kernels = await loadSplitterKernels();
+  const preparer = createInThreadPreparer(kernel, createSlotPool(minimumSlotSize, SLOT_COUNT));
+  return {
+    preparer,
+    createSplitter: (name) => createSplitter(name, { kernels }),
+    [Symbol.asyncDispose]: () => preparer[Symbol.asyncDispose](),
+  };
+};

@@ -1,0 +1,279 @@
+import { parseBlobID, type AbortOptions, type BlobID, type BlobStorage } from '../blob/storage.ts';
+import { encodeHex } from '../bytes.ts';
+import type { RandomSource } from '../clock.ts';
+import { invariant, LongshoreError } from '../errors.ts';
+import type { RepositoryFormat } from '../format/parameters.ts';
+import { Budget, Pool } from '../parallel.ts';
+import type { ContentInfo } from './content-info.ts';
+import type { ContentKernel } from './content-kernel.ts';
+import { buildIndex } from './index/index-builder.ts';
+import { encodePostamble, paddingLength, PREAMBLE_LENGTH } from './pack-layout.ts';
+
+/** `p`: file data; `q`: contents with a prefix. */
+export type PackKind = 'p' | 'q';
+
+/** A pack is closed early at this many contents, which bounds its recovery index. */
+const MAX_CONTENTS_PER_PACK = 100_000;
+
+/** Offsets in packs must stay below this. Source: docs/format/pack.md. */
+const MAX_PACK_OFFSET = 2 ** 30;
+
+export interface PackBuffersOptions {
+  /** Packs in memory at once, open or being uploaded; at least 3. */
+  readonly count: number;
+  /** Bytes of each: the pack size and the largest batch that may overshoot it. */
+  readonly capacity: number;
+  readonly createBuffer: (length: number) => Uint8Array;
+}
+
+/** The bounded number of pack buffers of a repository: waiting for one is the back-pressure of uploads. */
+export class PackBuffers {
+  readonly capacity: number;
+  readonly #pool: Pool<Uint8Array>;
+  readonly #oversized: Budget = new Budget(1);
+  readonly #createBuffer: (length: number) => Uint8Array;
+
+  constructor(options: PackBuffersOptions) {
+    invariant(options.count >= 3, 'a write path needs three pack buffers to make progress');
+    this.capacity = options.capacity;
+    this.#createBuffer = options.createBuffer;
+    this.#pool = new Pool(options.count, () => options.createBuffer(options.capacity));
+  }
+
+  /** At least `length` bytes; above the capacity one at a time. */
+  async acquire(
+    length: number,
+    options: AbortOptions,
+  ): Promise<{ readonly item: Uint8Array; release(): void }> {
+    if (length <= this.capacity) return this.#pool.acquire(options);
+    const release = await this.#oversized.acquire(1, options);
+    return { item: this.#createBuffer(length), release };
+  }
+}
+
+/** Room in an open pack that its receiver fills and then hands back with `commit` or `abandon`, once. */
+export interface PackRegion {
+  readonly packBlobID: BlobID;
+  readonly packOffset: number;
+  readonly bytes: Uint8Array;
+  /** What now lies in the region. */
+  commit(entries: readonly ContentInfo[]): void;
+  /** Nothing of use lies in the region: a gap that no index names. */
+  abandon(): void;
+}
+
+export interface PackWriterOptions {
+  readonly storage: BlobStorage;
+  readonly kernel: ContentKernel;
+  readonly format: RepositoryFormat;
+  /** What each pack starts with: a copy of the format blob in old formats, else nothing. */
+  readonly packReplica: Uint8Array;
+  readonly buffers: PackBuffers;
+  readonly random: RandomSource;
+  readonly sessionID: string;
+  readonly onUploaded?: ((length: number) => void) | undefined;
+}
+
+interface OpenPack {
+  readonly id: BlobID;
+  readonly buffer: Uint8Array;
+  readonly release: () => void;
+  length: number;
+  readonly entries: ContentInfo[];
+  outstanding: number;
+  closed: boolean;
+}
+
+/**
+ * Fills, seals, names and uploads the packs of one write session. Regions of one pack are filled in
+ * parallel; a pack goes out when it is closed and all its regions are back.
+ */
+export class PackWriter {
+  readonly #options: PackWriterOptions;
+  readonly #open: Map<PackKind, OpenPack> = new Map();
+  readonly #inMemory: Map<BlobID, OpenPack> = new Map();
+  readonly #uploads: Set<Promise<void>> = new Set();
+  readonly #opening: Map<PackKind, Promise<OpenPack>> = new Map();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: PackWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Waits for a free pack buffer; throws what an earlier upload failed with. */
+  async reserve(kind: PackKind, length: number, options: AbortOptions = {}): Promise<PackRegion> {
+    for (;;) {
+      this.#throwIfFailed();
+      options.signal?.throwIfAborted();
+      const pack = this.#open.get(kind);
+      if (pack !== undefined) {
+        const full = pack.length >= this.#options.format.maxPackSize;
+        if (!full && pack.length + length <= pack.buffer.length) {
+          return this.#take(kind, pack, length);
+        }
+        this.#close(kind, pack);
+      }
+      await this.#openPack(kind, length, options);
+    }
+  }
+
+  /** The stored bytes of a content whose pack is still in memory: a view, to be used at once. */
+  read(info: ContentInfo): Uint8Array | undefined {
+    const pack = this.#inMemory.get(info.packBlobID);
+    return pack?.buffer.subarray(info.packOffset, info.packOffset + info.packedLength);
+  }
+
+  /** Closes what is open and waits until every pack is stored. No region may be out. */
+  async finish(): Promise<void> {
+    for (const [kind, pack] of this.#open) {
+      invariant(pack.outstanding === 0, 'a pack is finished while regions are out');
+      this.#close(kind, pack);
+    }
+    while (this.#uploads.size > 0) await Promise.all(this.#uploads);
+    this.#throwIfFailed();
+  }
+
+  /** Gives all buffers back without storing anything more. */
+  abandon(): void {
+    this.#failure ??= { error: new LongshoreError('ABORTED', 'the write session was abandoned') };
+    for (const pack of this.#open.values()) {
+      pack.closed = true;
+      if (pack.outstanding === 0) this.#drop(pack);
+    }
+    this.#open.clear();
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #take(kind: PackKind, pack: OpenPack, length: number): PackRegion {
+    const packOffset = pack.length;
+    pack.length += length;
+    pack.outstanding += 1;
+    let out = true;
+    const back = (entries: readonly ContentInfo[]): void => {
+      invariant(out, 'a pack region is handed back twice');
+      out = false;
+      for (const entry of entries) pack.entries.push(entry);
+      pack.outstanding -= 1;
+      this.#settle(kind, pack);
+    };
+    return {
+      packBlobID: pack.id,
+      packOffset,
+      bytes: pack.buffer.subarray(packOffset, packOffset + length),
+      commit: back,
+      abandon: () => {
+        back([]);
+      },
+    };
+  }
+
+  /** A pack is full once its contents reach the pack size; it leaves when nobody writes to it any more. */
+  #settle(kind: PackKind, pack: OpenPack): void {
+    const full =
+      pack.length >= this.#options.format.maxPackSize ||
+      pack.entries.length >= MAX_CONTENTS_PER_PACK;
+    if (full && !pack.closed) this.#close(kind, pack);
+    else if (pack.closed && pack.outstanding === 0) this.#upload(pack);
+  }
+
+  #close(kind: PackKind, pack: OpenPack): void {
+    pack.closed = true;
+    if (this.#open.get(kind) === pack) this.#open.delete(kind);
+    if (pack.outstanding === 0) this.#upload(pack);
+  }
+
+  async #openPack(kind: PackKind, length: number, options: AbortOptions): Promise<void> {
+    const already = this.#opening.get(kind);
+    if (already !== undefined) {
+      await already;
+      return;
+    }
+    const opening = this.#createPack(kind, length, options);
+    this.#opening.set(kind, opening);
+    try {
+      this.#open.set(kind, await opening);
+    } finally {
+      this.#opening.delete(kind);
+    }
+  }
+
+  async #createPack(kind: PackKind, length: number, options: AbortOptions): Promise<OpenPack> {
+    const { packReplica, random, sessionID, buffers } = this.#options;
+    const headerLength = packReplica.length + PREAMBLE_LENGTH;
+    const { item: buffer, release } = await buffers.acquire(headerLength + length, options);
+    buffer.set(packReplica);
+    random(buffer.subarray(packReplica.length, headerLength));
+    const name = new Uint8Array(16);
+    random(name);
+    const pack: OpenPack = {
+      id: parseBlobID(`${kind}${encodeHex(name)}-${sessionID}`),
+      buffer,
+      release,
+      length: headerLength,
+      entries: [],
+      outstanding: 0,
+      closed: false,
+    };
+    this.#inMemory.set(pack.id, pack);
+    return pack;
+  }
+
+  #upload(pack: OpenPack): void {
+    if (this.#failure !== undefined || pack.entries.length === 0) {
+      this.#drop(pack);
+      return;
+    }
+    const upload: Promise<void> = this.#store(pack)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        this.#drop(pack);
+        this.#uploads.delete(upload);
+      });
+    this.#uploads.add(upload);
+  }
+
+  #drop(pack: OpenPack): void {
+    pack.closed = true;
+    this.#inMemory.delete(pack.id);
+    pack.release();
+  }
+
+  async #store(pack: OpenPack): Promise<void> {
+    invariant(pack.length < MAX_PACK_OFFSET, 'a pack grew beyond 2^30 bytes');
+    const { storage, onUploaded } = this.#options;
+    const trailer = this.#encodeTrailer(pack);
+    await storage.putBlob(pack.id, [pack.buffer.subarray(0, pack.length), trailer]);
+    onUploaded?.(pack.length + trailer.length);
+  }
+
+  /** padding || sealed recovery index || postamble. Source: docs/format/pack.md. */
+  #encodeTrailer(pack: OpenPack): Uint8Array {
+    const { kernel, format, random } = this.#options;
+    const randomSuffix = new Uint8Array(32);
+    random(randomSuffix);
+    const [localIndex, ...others] = buildIndex(pack.entries, {
+      version: format.indexVersion,
+      randomSuffix,
+    });
+    invariant(localIndex !== undefined && others.length === 0, 'a pack has one recovery index');
+    const padding = paddingLength(pack.length);
+    // The recovery index is sealed under its whole hash, unlike everything else.
+    const iv = kernel.parts.hash.hash(localIndex);
+    const sealedLength = kernel.sealedLength(localIndex.length);
+    const postamble = encodePostamble({
+      iv,
+      localIndexOffset: pack.length + padding,
+      localIndexLength: sealedLength,
+    });
+    const trailer = new Uint8Array(padding + sealedLength + postamble.length);
+    random(trailer.subarray(0, padding));
+    kernel.sealItemInto(localIndex, iv, trailer.subarray(padding, padding + sealedLength));
+    trailer.set(postamble, padding + sealedLength);
+    return trailer;
+  }
+}

@@ -1,0 +1,224 @@
+import type { AbortOptions } from '../blob/storage.ts';
+import { encodeUtf8 } from '../bytes.ts';
+import type { Clock, RandomSource } from '../clock.ts';
+import type { CompressorTable } from '../compression/compressor-table.ts';
+import type { ContentID } from '../content/content-id.ts';
+import type { ContentManager } from '../content/content-manager.ts';
+import type { ContentReader } from '../content/content-reader.ts';
+import { LongshoreError } from '../errors.ts';
+import { encodeGoJSON, parseGoJSON } from '../format/go-json.ts';
+import type { Labels, Manifest, ManifestEntry, ManifestID } from '../repository-contract.ts';
+import {
+  encodeManifestContent,
+  parseManifestContent,
+  type StoredManifest,
+} from './manifest-content.ts';
+import { newManifestID } from './manifest-id.ts';
+
+/** A writer that finds this many manifest contents merges them into one. Kopia's number. */
+const COMPACTION_THRESHOLD = 16;
+
+const PREFIX = 'm';
+
+export interface ManifestEnvironment {
+  readonly compressors: CompressorTable;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+}
+
+/** What the manifest contents of a repository say, merged: of each ID the latest entry. */
+class MergedManifests {
+  readonly contents: ReadonlySet<ContentID>;
+  readonly entries: ReadonlyMap<ManifestID, StoredManifest>;
+
+  constructor(contents: ReadonlySet<ContentID>, entries: ReadonlyMap<ManifestID, StoredManifest>) {
+    this.contents = contents;
+    this.entries = entries;
+  }
+}
+
+/** Finds and reads manifests: small JSON documents under labels. */
+export class ManifestReader {
+  protected readonly environment: ManifestEnvironment;
+  readonly #contents: ContentReader;
+  #merged: MergedManifests | undefined;
+
+  constructor(contents: ContentReader, environment: ManifestEnvironment) {
+    this.#contents = contents;
+    this.environment = environment;
+  }
+
+  /** Those that have all of `labels`, oldest first. */
+  async find(labels: Labels, options: AbortOptions = {}): Promise<readonly ManifestEntry[]> {
+    const wanted = Object.entries(labels);
+    const found: ManifestEntry[] = [];
+    for (const stored of await this.live(options)) {
+      if (wanted.every(([name, value]) => stored.labels[name] === value)) {
+        found.push(manifestEntry(stored));
+      }
+    }
+    return found.sort((a, b) => compareManifestEntries(a, b));
+  }
+
+  async get(id: ManifestID, options: AbortOptions = {}): Promise<Manifest> {
+    const stored = await this.lookUp(id, options);
+    if (stored === undefined || stored.deleted) {
+      throw new LongshoreError('MANIFEST_NOT_FOUND', `no manifest ${id} in the repository`, {
+        manifestID: id,
+      });
+    }
+    const payload = parseGoJSON(encodeUtf8(stored.payload), `manifest ${id}`);
+    return { entry: manifestEntry(stored), payload };
+  }
+
+  protected async lookUp(
+    id: ManifestID,
+    options: AbortOptions,
+  ): Promise<StoredManifest | undefined> {
+    return (await this.committed(options)).entries.get(id);
+  }
+
+  protected async live(options: AbortOptions): Promise<Iterable<StoredManifest>> {
+    const { entries } = await this.committed(options);
+    return [...entries.values()].filter(({ deleted }) => !deleted);
+  }
+
+  /** Reads the manifest contents unless they are the ones already read. */
+  protected async committed(options: AbortOptions): Promise<MergedManifests> {
+    const ids = new Set<ContentID>();
+    for (const info of this.#contents.iterateContents({ prefix: PREFIX })) ids.add(info.contentID);
+    const known = this.#merged;
+    if (known !== undefined && ids.size === known.contents.size && ids.isSubsetOf(known.contents)) {
+      return known;
+    }
+    // What is gone was merged elsewhere or deleted with its entries: start over. What is new adds.
+    const additive = known !== undefined && known.contents.isSubsetOf(ids);
+    const entries = new Map(additive ? known.entries : []);
+    const fresh = additive ? ids.difference(known.contents) : ids;
+    await this.#contents.readContents(
+      fresh,
+      (id, data) => {
+        const what = `manifest content ${id}`;
+        for (const stored of parseManifestContent(data, this.environment.compressors, what)) {
+          mergeManifest(entries, stored);
+        }
+      },
+      options,
+    );
+    this.#merged = new MergedManifests(ids, entries);
+    return this.#merged;
+  }
+}
+
+/** Reads, and collects changes that one content holds when `writePending` is called. */
+export class ManifestWriter extends ManifestReader {
+  readonly #contents: ContentManager;
+  readonly #pending: Map<ManifestID, StoredManifest> = new Map();
+  #compactionChecked = false;
+
+  constructor(contents: ContentManager, environment: ManifestEnvironment) {
+    super(contents, environment);
+    this.#contents = contents;
+  }
+
+  put(labels: Labels, payload: object): ManifestID {
+    if ((labels['type'] ?? '') === '') {
+      throw new LongshoreError('INVALID_ARGUMENT', 'a manifest needs the label "type"');
+    }
+    const id = newManifestID(this.environment.random);
+    this.#pending.set(id, {
+      id,
+      labels: { ...labels },
+      modified: this.environment.clock(),
+      deleted: false,
+      payload: encodeGoJSON(payload),
+    });
+    return id;
+  }
+
+  async replace(labels: Labels, payload: object): Promise<ManifestID> {
+    for (const { id } of await this.find(labels)) await this.delete(id);
+    return this.put(labels, payload);
+  }
+
+  async delete(id: ManifestID): Promise<void> {
+    const stored = await this.lookUp(id, {});
+    if (stored === undefined || stored.deleted) return;
+    const now = this.environment.clock();
+    // A tombstone hides only what is older than it.
+    const modified = now > stored.modified ? now : stored.modified + 1n;
+    this.#pending.set(id, { id, labels: {}, modified, deleted: true, payload: 'null' });
+  }
+
+  /**
+   * Writes what is pending as one content. The first time, it also merges all manifest contents into one
+   * if there are many: the caller commits both with the same index write.
+   */
+  async writePending(options: AbortOptions = {}): Promise<void> {
+    if (this.#pending.size === 0) return;
+    const written = new Map(this.#pending);
+    if (await this.#compact(options)) return;
+    await this.#writeContent(written.values(), options);
+    this.#forget(written);
+  }
+
+  /** Drops what was not written. */
+  abandon(): void {
+    this.#pending.clear();
+  }
+
+  protected override async lookUp(
+    id: ManifestID,
+    options: AbortOptions,
+  ): Promise<StoredManifest | undefined> {
+    return this.#pending.get(id) ?? super.lookUp(id, options);
+  }
+
+  protected override async live(options: AbortOptions): Promise<Iterable<StoredManifest>> {
+    const entries = new Map((await this.committed(options)).entries);
+    for (const stored of this.#pending.values()) mergeManifest(entries, stored);
+    return [...entries.values()].filter(({ deleted }) => !deleted);
+  }
+
+  async #compact(options: AbortOptions): Promise<boolean> {
+    if (this.#compactionChecked) return false;
+    this.#compactionChecked = true;
+    const { contents } = await this.committed(options);
+    if (contents.size < COMPACTION_THRESHOLD) return false;
+    const written = new Map(this.#pending);
+    // Tombstones go with the contents that held what they hide.
+    const survivor = await this.#writeContent(await this.live(options), options);
+    for (const id of contents) {
+      if (id !== survivor) await this.#contents.deleteContent(id, options);
+    }
+    this.#forget(written);
+    return true;
+  }
+
+  #writeContent(entries: Iterable<StoredManifest>, options: AbortOptions): Promise<ContentID> {
+    const data = encodeManifestContent(entries, this.environment.compressors);
+    const compressor = 'zstd-fastest';
+    return this.#contents.writeContent(data, { ...options, prefix: PREFIX, compressor });
+  }
+
+  #forget(written: ReadonlyMap<ManifestID, StoredManifest>): void {
+    for (const [id, stored] of written) {
+      if (this.#pending.get(id) === stored) this.#pending.delete(id);
+    }
+  }
+}
+
+function mergeManifest(entries: Map<ManifestID, StoredManifest>, stored: StoredManifest): void {
+  const known = entries.get(stored.id);
+  if (known === undefined || stored.modified > known.modified) entries.set(stored.id, stored);
+}
+
+function manifestEntry({ id, labels, modified, payload }: StoredManifest): ManifestEntry {
+  return { id, labels, modified, length: encodeUtf8(payload).length };
+}
+
+/** By `modified`, then by ID. */
+export function compareManifestEntries(a: ManifestEntry, b: ManifestEntry): number {
+  if (a.modified !== b.modified) return a.modified < b.modified ? -1 : 1;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}

@@ -1,0 +1,75 @@
+import { availableParallelism } from 'node:os';
+import { createSplitter, loadSplitterKernels, SPLITTER_SCRATCH_SIZE } from '@longshore/chunker';
+import type { ContentEngineFactory } from '../content/content-engine.ts';
+import type { KernelFormat } from '../content/create-kernel.ts';
+import { LongshoreError } from '../errors.ts';
+import { HASH_SCRATCH_SIZE } from './native-algorithms.ts';
+import { WorkerPreparer } from './worker-preparer.ts';
+
+const WASM_PAGE_SIZE = 64 * 1024;
+
+/** Beyond this, more threads wait for memory rather than compute. */
+const MAX_WORKERS = 16;
+
+/** Smallest slot: a batch of small files is collected in one. */
+const MIN_SLOT_SIZE = 2 * 1024 * 1024;
+
+export interface NativeEngineOptions {
+  /** Worker threads, 1 to 16; default: one for each processor that this process may use. */
+  readonly workers?: number;
+  /**
+   * Buffers of plaintext, each of the splitter's largest segment. Default: two for each worker and six for
+   * files being read.
+   */
+  readonly slots?: number;
+}
+
+/**
+ * Prepares contents on worker threads over one shared memory. Its peak memory is slots x slot size, some
+ * 12 MB for each worker, and the pack buffers of each writer.
+ */
+export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFactory {
+  const workers = options.workers ?? Math.min(MAX_WORKERS, availableParallelism());
+  if (!Number.isInteger(workers) || workers < 1 || workers > MAX_WORKERS) {
+    throw new LongshoreError(
+      'INVALID_ARGUMENT',
+      `${workers} workers: 1 to ${MAX_WORKERS} possible`,
+    );
+  }
+  const slotCount = options.slots ?? 2 * workers + 6;
+  return async ({ format, kernel, minimumSlotSize }) => {
+    const slotSize = Math.max(MIN_SLOT_SIZE, minimumSlotSize);
+    // One scratch region for each worker and one for the splitters of the calling thread.
+    const scratchSize = aligned(Math.max(HASH_SCRATCH_SIZE, SPLITTER_SCRATCH_SIZE));
+    const slotsOffset = scratchSize * (workers + 1);
+    const pages = Math.ceil((slotsOffset + slotSize * slotCount) / WASM_PAGE_SIZE);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const kernels = await loadSplitterKernels({ memory, scratchOffset: 0 });
+    const preparer = new WorkerPreparer({
+      kernel,
+      memory,
+      slotsOffset,
+      slotSize,
+      slotCount,
+      setups: Array.from({ length: workers }, (_, index) => ({
+        format: kernelFormat(format),
+        memory,
+        scratchOffset: scratchSize * (index + 1),
+      })),
+    });
+    return {
+      preparer,
+      createSplitter: (name) => createSplitter(name, { kernels }),
+      [Symbol.asyncDispose]: () => preparer[Symbol.asyncDispose](),
+    };
+  };
+}
+
+/** Only what kernels need goes to other threads. */
+function kernelFormat({ hash, secret, encryption, masterKey, ecc }: KernelFormat): KernelFormat {
+  return { hash, secret, encryption, masterKey, ecc };
+}
+
+function aligned(size: number): number {
+  return Math.ceil(size / WASM_PAGE_SIZE) * WASM_PAGE_SIZE;
+}

@@ -1,0 +1,270 @@
+import { Worker } from 'node:worker_threads';
+import type { AbortOptions } from '../blob/storage.ts';
+import type { ContentKernel } from '../content/content-kernel.ts';
+import type {
+  ContentPreparer,
+  OpenedContent,
+  SealedContent,
+  SlotPool,
+  StoredContent,
+  UnsealedContent,
+} from '../content/content-preparer.ts';
+import { createInThreadPreparer, createSlotPool } from '../content/in-thread-preparer.ts';
+import { CorruptDataError, invariant, LongshoreError } from '../errors.ts';
+import type {
+  ContentWorkerReply,
+  ContentWorkerResult,
+  ContentWorkerSetup,
+  ContentWorkerTask,
+  WorkerBytes,
+  WorkerError,
+} from './content-worker-protocol.ts';
+
+/** Batches below this many bytes cost less than a message to another thread. */
+const INLINE_LENGTH = 48 * 1024;
+
+/** Tasks that a worker has at once: one that runs and one that waits, so that it never idles. */
+const TASKS_PER_WORKER = 2;
+
+export interface WorkerPreparerOptions {
+  /** The same computations on the calling thread, for small batches. */
+  readonly kernel: ContentKernel;
+  /** Shared: the scratch regions of all threads, then the slots. */
+  readonly memory: WebAssembly.Memory;
+  readonly slotsOffset: number;
+  readonly slotSize: number;
+  readonly slotCount: number;
+  /** One for each worker. */
+  readonly setups: readonly ContentWorkerSetup[];
+}
+
+interface Task {
+  readonly task: ContentWorkerTask;
+  /** Buffers that move to the worker with the message. */
+  readonly moved: readonly ArrayBuffer[];
+  readonly resolve: (result: ContentWorkerResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Prepares contents on a fixed number of worker threads. Plaintext lies in slots of a shared memory and
+ * sealed bytes go into shared buffers, so that messages carry descriptions only.
+ */
+export class WorkerPreparer implements ContentPreparer {
+  readonly parallelism: number;
+  readonly slots: SlotPool;
+  readonly #kernel: ContentKernel;
+  readonly #inline: ContentPreparer;
+  readonly #memory: WebAssembly.Memory;
+  readonly #setups: readonly ContentWorkerSetup[];
+  #workers: PreparingWorker[] | undefined;
+  readonly #waiting: Task[] = [];
+  #disposed = false;
+
+  constructor(options: WorkerPreparerOptions) {
+    const { kernel, memory, slotsOffset, slotSize, slotCount, setups } = options;
+    this.#kernel = kernel;
+    this.#memory = memory;
+    this.#setups = setups;
+    this.parallelism = setups.length;
+    let made = 0;
+    this.slots = createSlotPool(slotSize, slotCount, () => {
+      const offset = slotsOffset + slotSize * made++;
+      return new Uint8Array(memory.buffer, offset, slotSize);
+    });
+    this.#inline = createInThreadPreparer(kernel, this.slots);
+  }
+
+  createBuffer(length: number): Uint8Array {
+    return new Uint8Array(new SharedArrayBuffer(length));
+  }
+
+  sealedLength(plaintextLength: number): number {
+    return this.#kernel.sealedLength(plaintextLength);
+  }
+
+  async hash(
+    batch: readonly Uint8Array[],
+    options: AbortOptions = {},
+  ): Promise<readonly Uint8Array[]> {
+    if (totalLength(batch) < INLINE_LENGTH) return this.#inline.hash(batch, options);
+    const moved: ArrayBuffer[] = [];
+    const described = batch.map((data) => this.#describe(data, moved));
+    const result = await this.#run({ kind: 'hash', batch: described }, moved, options);
+    invariant(result.kind === 'hash', 'a hash task is answered with hashes');
+    return result.hashes;
+  }
+
+  async seal(
+    batch: readonly UnsealedContent[],
+    target: Uint8Array,
+    options: AbortOptions = {},
+  ): Promise<readonly SealedContent[]> {
+    const length = totalLength(batch.map(({ data }) => data));
+    if (length < INLINE_LENGTH) return this.#inline.seal(batch, target, options);
+    const shared = target.buffer instanceof SharedArrayBuffer;
+    const moved: ArrayBuffer[] = [];
+    const result = await this.#run(
+      {
+        kind: 'seal',
+        batch: batch.map(({ data, hash, compressor }) => ({
+          data: this.#describe(data, moved),
+          hash,
+          compressor,
+        })),
+        target: shared ? target : undefined,
+        targetLength: target.length,
+      },
+      moved,
+      options,
+    );
+    invariant(result.kind === 'seal', 'a seal task is answered with sealed contents');
+    if (result.bytes !== undefined) target.set(result.bytes);
+    return result.sealed;
+  }
+
+  async open(
+    batch: readonly StoredContent[],
+    options: AbortOptions = {},
+  ): Promise<readonly OpenedContent[]> {
+    const length = batch.reduce((sum, { info }) => sum + info.originalLength, 0);
+    if (length < INLINE_LENGTH) return this.#inline.open(batch, options);
+    const moved: ArrayBuffer[] = [];
+    const described = batch.map(({ info, bytes }) => ({
+      info,
+      bytes: this.#describe(bytes, moved),
+    }));
+    const result = await this.#run({ kind: 'open', batch: described }, moved, options);
+    invariant(result.kind === 'open', 'an open task is answered with opened contents');
+    return result.opened;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    const error = new LongshoreError('ABORTED', 'the repository was closed');
+    for (const task of this.#waiting.splice(0)) task.reject(error);
+    const workers = this.#workers ?? [];
+    this.#workers = undefined;
+    await Promise.all(workers.map((worker) => worker.terminate(error)));
+  }
+
+  /** A task that a worker has begun is waited for, whatever the signal says: it may be writing to its target. */
+  #run(
+    task: ContentWorkerTask,
+    moved: readonly ArrayBuffer[],
+    { signal }: AbortOptions,
+  ): Promise<ContentWorkerResult> {
+    signal?.throwIfAborted();
+    invariant(!this.#disposed, 'a preparer is not used after its end');
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ task, moved, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    this.#workers ??= this.#setups.map(
+      (setup) =>
+        new PreparingWorker(setup, () => {
+          this.#dispatch();
+        }),
+    );
+    while (this.#waiting.length > 0) {
+      const worker = this.#workers.reduce((a, b) => (b.load < a.load ? b : a));
+      if (worker.load >= TASKS_PER_WORKER) return;
+      worker.start(this.#waiting.shift()!);
+    }
+  }
+
+  /** Shared memory is named; other bytes are copied once and the copy moves to the worker. */
+  #describe(data: Uint8Array, moved: ArrayBuffer[]): WorkerBytes {
+    if (data.buffer === this.#memory.buffer) {
+      return { offset: data.byteOffset, length: data.length };
+    }
+    if (data.buffer instanceof SharedArrayBuffer) return { bytes: data };
+    const copy = data.slice();
+    moved.push(copy.buffer as ArrayBuffer);
+    return { bytes: copy };
+  }
+}
+
+class PreparingWorker {
+  readonly #worker: Worker;
+  readonly #running: Map<number, Task> = new Map();
+  readonly #onFree: () => void;
+  #nextID = 0;
+  #failure: unknown;
+
+  constructor(setup: ContentWorkerSetup, onFree: () => void) {
+    this.#onFree = onFree;
+    const fromSource = import.meta.url.endsWith('.ts');
+    const url = new URL(`./content-worker.${fromSource ? 'ts' : 'js'}`, import.meta.url);
+    this.#worker = new Worker(url, {
+      name: 'longshore-content',
+      workerData: setup,
+      execArgv: fromSource ? ['--conditions=longshore-source'] : [],
+    });
+    // Work in flight holds the process open by itself; an idle worker must not.
+    this.#worker.unref();
+    this.#worker.on('message', (reply: ContentWorkerReply) => {
+      this.#settle(reply);
+    });
+    this.#worker.on('error', (error) => {
+      this.#fail(error);
+    });
+    this.#worker.on('exit', (code) => {
+      this.#fail(new Error(`a content worker ended with code ${code}`));
+    });
+  }
+
+  get load(): number {
+    return this.#running.size;
+  }
+
+  start(task: Task): void {
+    if (this.#failure !== undefined) {
+      task.reject(this.#failure);
+      return;
+    }
+    const id = this.#nextID++;
+    this.#running.set(id, task);
+    this.#worker.ref();
+    this.#worker.postMessage({ id, task: task.task }, task.moved);
+  }
+
+  async terminate(reason: unknown): Promise<void> {
+    this.#fail(reason);
+    await this.#worker.terminate();
+  }
+
+  #settle(reply: ContentWorkerReply): void {
+    const task = this.#running.get(reply.id);
+    this.#running.delete(reply.id);
+    if (this.#running.size === 0) this.#worker.unref();
+    if ('error' in reply) task?.reject(unpackError(reply.error));
+    else task?.resolve(reply.result);
+    this.#onFree();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    const tasks = [...this.#running.values()];
+    this.#running.clear();
+    for (const task of tasks) task.reject(this.#failure);
+  }
+}
+
+function totalLength(batch: readonly Uint8Array[]): number {
+  return batch.reduce((sum, { length }) => sum + length, 0);
+}
+
+function unpackError({ code, message, stack, facts }: WorkerError): Error {
+  const error =
+    code === undefined
+      ? new Error(message)
+      : code === 'CORRUPT_DATA'
+        ? new CorruptDataError(message, facts)
+        : new LongshoreError(code, message, facts);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,279 @@
+import type { AbortOptions, ByteRange } from '../blob/storage.ts';
+import type { CompressorTable } from '../compression/compressor-table.ts';
+import { decompressWithHeader, MAX_CONTENT_LENGTH } from '../content/content-kernel.ts';
+import type { ContentID } from '../content/content-id.ts';
+import type { ContentReader } from '../content/content-reader.ts';
+import { CorruptDataError, invariant, LongshoreError } from '../errors.ts';
+import type { ObjectChunk, ObjectReader } from '../repository-contract.ts';
+import { parseIndexObject } from './indirect.ts';
+import { indexObjectID, objectReference, type ObjectID } from './object-id.ts';
+
+/** Deepest `I` chain that is followed; four levels of the smallest splitter already exceed 2^53 bytes. */
+const MAX_INDIRECTION = 16;
+
+/** Largest index object that is loaded: some 8 million chunks. */
+const MAX_INDEX_OBJECT_LENGTH = 1024 * 1024 * 1024;
+
+/** Chunks that a stream reads ahead. */
+const READ_AHEAD_CHUNKS = 3;
+
+export interface ObjectReaderEnvironment {
+  readonly contents: ContentReader;
+  readonly compressors: CompressorTable;
+}
+
+/** The chunks of an object in order, index objects of any depth flattened. */
+export async function objectChunks(
+  environment: ObjectReaderEnvironment,
+  id: ObjectID,
+  options: AbortOptions = {},
+): Promise<readonly ObjectChunk[]> {
+  const index = indexObjectID(id);
+  if (index === undefined) {
+    return [{ start: 0, length: await directLength(environment, id, options), objectID: id }];
+  }
+  const chunks: ObjectChunk[] = [];
+  for (const chunk of await listedChunks(environment, id, index, options)) {
+    if (indexObjectID(chunk.objectID) === undefined) chunks.push(chunk);
+    else chunks.push(...(await nestedChunks(environment, chunk, options)));
+  }
+  return chunks;
+}
+
+/** What the index object of `id` itself lists; nothing in it is deeper than `id`. */
+async function listedChunks(
+  environment: ObjectReaderEnvironment,
+  id: ObjectID,
+  index: ObjectID,
+  options: AbortOptions,
+): Promise<readonly ObjectChunk[]> {
+  const { indirection } = objectReference(id);
+  if (indirection > MAX_INDIRECTION) {
+    throw new CorruptDataError(
+      `object ${id}: more than ${MAX_INDIRECTION} levels of index objects`,
+    );
+  }
+  const stream = await readWholeObject(environment, index, MAX_INDEX_OBJECT_LENGTH, options);
+  const chunks = parseIndexObject(stream, `index object ${index}`);
+  const deeper = chunks.find(({ objectID }) => objectReference(objectID).indirection > indirection);
+  if (deeper !== undefined) {
+    throw new CorruptDataError(`object ${id}: lists the deeper object ${deeper.objectID}`);
+  }
+  return chunks;
+}
+
+async function nestedChunks(
+  environment: ObjectReaderEnvironment,
+  chunk: ObjectChunk,
+  options: AbortOptions,
+): Promise<readonly ObjectChunk[]> {
+  const nested = await objectChunks(environment, chunk.objectID, options);
+  const last = nested.at(-1);
+  if (last === undefined || last.start + last.length !== chunk.length) {
+    throw new CorruptDataError(
+      `object ${chunk.objectID}: not the ${chunk.length} bytes that the index object above it says`,
+    );
+  }
+  return nested.map((inner) => ({ ...inner, start: chunk.start + inner.start }));
+}
+
+/** All bytes of an object of at most `limit` bytes; a longer one is CORRUPT_DATA. */
+export async function readWholeObject(
+  environment: ObjectReaderEnvironment,
+  id: ObjectID,
+  limit: number,
+  options: AbortOptions = {},
+): Promise<Uint8Array> {
+  if (indexObjectID(id) === undefined) return readDirect(environment, id, undefined, options);
+  const reader = await openObject(environment, id, options);
+  if (reader.length > limit) {
+    throw new CorruptDataError(`object ${id}: ${reader.length} bytes, at most ${limit} expected`);
+  }
+  return reader.read({ offset: 0, length: reader.length }, options);
+}
+
+export async function openObject(
+  environment: ObjectReaderEnvironment,
+  id: ObjectID,
+  options: AbortOptions = {},
+): Promise<ObjectReader> {
+  return new ChunkedObjectReader(environment, await objectChunks(environment, id, options));
+}
+
+/** Each content below an object: of its index objects first, then of its chunks. */
+export async function* verifyObject(
+  environment: ObjectReaderEnvironment,
+  id: ObjectID,
+  options: AbortOptions = {},
+): AsyncGenerator<ContentID, void, void> {
+  const index = indexObjectID(id);
+  if (index === undefined) {
+    yield existingContent(environment, id);
+    return;
+  }
+  yield* verifyObject(environment, index, options);
+  for (const { objectID } of await listedChunks(environment, id, index, options)) {
+    yield* verifyObject(environment, objectID, options);
+  }
+}
+
+function existingContent(environment: ObjectReaderEnvironment, id: ObjectID): ContentID {
+  const { contentID } = objectReference(id);
+  if (environment.contents.contentInfo(contentID) === undefined) throw missingContent(id);
+  return contentID;
+}
+
+function missingContent(id: ObjectID): LongshoreError {
+  const { contentID } = objectReference(id);
+  return new LongshoreError(
+    'CONTENT_NOT_FOUND',
+    `object ${id}: content ${contentID} is in no index of the repository`,
+    { contentID, objectID: id },
+  );
+}
+
+async function directLength(
+  environment: ObjectReaderEnvironment,
+  id: ObjectID,
+  options: AbortOptions,
+): Promise<number> {
+  const { compressed, contentID } = objectReference(id);
+  if (compressed) return (await readDirect(environment, id, undefined, options)).length;
+  const info = environment.contents.contentInfo(contentID);
+  if (info === undefined) throw missingContent(id);
+  return info.originalLength;
+}
+
+/** The bytes of an object that is one content; `expectedLength` is what an index object says. */
+async function readDirect(
+  environment: ObjectReaderEnvironment,
+  id: ObjectID,
+  expectedLength: number | undefined,
+  options: AbortOptions,
+): Promise<Uint8Array> {
+  const { contentID } = objectReference(id);
+  const content = await environment.contents.getContent(contentID, options);
+  return decodeDirectObject(environment.compressors, id, content, expectedLength);
+}
+
+/**
+ * Turns a content's bytes into the object's: undoes the object layer's compression of old repositories
+ * and compares the length with what an index object said.
+ */
+export function decodeDirectObject(
+  compressors: CompressorTable,
+  id: ObjectID,
+  content: Uint8Array,
+  expectedLength: number | undefined,
+): Uint8Array {
+  const what = `object ${id}`;
+  const data = objectReference(id).compressed
+    ? decompressWithHeader(
+        compressors,
+        content,
+        undefined,
+        expectedLength ?? MAX_CONTENT_LENGTH,
+        what,
+      )
+    : content;
+  if (expectedLength !== undefined && data.length !== expectedLength) {
+    throw new CorruptDataError(
+      `${what}: ${data.length} bytes, its index object says ${expectedLength}`,
+    );
+  }
+  return data;
+}
+
+class ChunkedObjectReader implements ObjectReader {
+  readonly length: number;
+  readonly #environment: ObjectReaderEnvironment;
+  readonly #chunks: readonly ObjectChunk[];
+  #lastChunk: { readonly chunk: ObjectChunk; readonly data: Promise<Uint8Array> } | undefined;
+
+  constructor(environment: ObjectReaderEnvironment, chunks: readonly ObjectChunk[]) {
+    this.#environment = environment;
+    this.#chunks = chunks;
+    const last = chunks.at(-1);
+    invariant(last !== undefined, 'an object has at least one chunk');
+    this.length = last.start + last.length;
+  }
+
+  async read(range: ByteRange, options: AbortOptions = {}): Promise<Uint8Array> {
+    const clipped = this.#clip(range);
+    const result = new Uint8Array(clipped.length);
+    let offset = 0;
+    for await (const piece of this.stream({ ...options, range: clipped })) {
+      result.set(piece, offset);
+      offset += piece.length;
+    }
+    return result;
+  }
+
+  async *stream(
+    options: AbortOptions & { readonly range?: ByteRange } = {},
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const { offset, length } = this.#clip(options.range ?? { offset: 0, length: this.length });
+    const end = offset + length;
+    const ahead: { readonly chunk: ObjectChunk; readonly data: Promise<Uint8Array> }[] = [];
+    let next = this.#chunkAt(offset);
+    const fill = (): void => {
+      for (; ahead.length < READ_AHEAD_CHUNKS; next++) {
+        const chunk = this.#chunks[next];
+        if (chunk === undefined || chunk.start >= end) return;
+        const data = this.#chunkData(chunk, options);
+        // Awaited below in order; a failure of a later chunk must not count as unhandled meanwhile.
+        data.catch(() => undefined);
+        ahead.push({ chunk, data });
+      }
+    };
+    for (fill(); ahead.length > 0; fill()) {
+      const { chunk, data } = ahead.shift()!;
+      const bytes = await data;
+      options.signal?.throwIfAborted();
+      const from = Math.max(0, offset - chunk.start);
+      const to = Math.min(bytes.length, end - chunk.start);
+      if (to > from) yield bytes.subarray(from, to);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#lastChunk = undefined;
+  }
+
+  /** Small reads in a row hit the same chunk: the last one is kept. */
+  #chunkData(chunk: ObjectChunk, options: AbortOptions): Promise<Uint8Array> {
+    if (this.#lastChunk?.chunk === chunk) return this.#lastChunk.data;
+    const expected = this.#chunks.length === 1 ? undefined : chunk.length;
+    const data = readDirect(this.#environment, chunk.objectID, expected, options);
+    this.#lastChunk = { chunk, data };
+    data.catch(() => {
+      if (this.#lastChunk?.data === data) this.#lastChunk = undefined;
+    });
+    return data;
+  }
+
+  #clip({ offset, length }: ByteRange): ByteRange {
+    if (
+      !Number.isSafeInteger(offset) ||
+      !Number.isSafeInteger(length) ||
+      offset < 0 ||
+      length < 0
+    ) {
+      throw new RangeError(`not a range of bytes: offset ${offset}, length ${length}`);
+    }
+    const start = Math.min(offset, this.length);
+    return { offset: start, length: Math.min(length, this.length - start) };
+  }
+
+  /** Index of the chunk that holds `offset`. */
+  #chunkAt(offset: number): number {
+    let low = 0;
+    let high = this.#chunks.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.#chunks[middle]!.start <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}

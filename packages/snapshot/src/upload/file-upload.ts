@@ -1,0 +1,154 @@
+import type { ObjectID, ObjectWriter, RepositoryWriter } from '@longshore/repo';
+import { MAX_READ_BYTES, type FileEntry } from '../entry.ts';
+import {
+  objectOptions,
+  SMALL_FILE_LENGTH,
+  type SmallFileBatcher,
+  type SmallFileOptions,
+} from './small-file-batcher.ts';
+
+/** Synchronous reads in a row before other work gets its turn. */
+const BYTES_PER_TURN = 8 * MAX_READ_BYTES;
+
+export interface FileUploadOptions extends SmallFileOptions {
+  /**
+   * Files above this many bytes are stored in parts of this size, each split on its own, in parallel. The
+   * threshold decides object IDs: it must be Kopia's. Undefined: never.
+   */
+  readonly parallelUploadAboveSize: number | undefined;
+}
+
+export interface FileUploadEnvironment {
+  readonly writer: RepositoryWriter;
+  readonly batcher: SmallFileBatcher;
+  readonly signal: AbortSignal;
+  readonly onBytes: (bytes: number) => void;
+  /** Runs parts side by side within the upload's parallelism. */
+  readonly runParts: (parts: readonly (() => Promise<void>)[]) => Promise<void>;
+}
+
+export interface UploadedFile {
+  readonly objectID: ObjectID;
+  /** Bytes read, which is what the entry records as its size. */
+  readonly size: number;
+  /** Parts of which the object was made. */
+  readonly parts: number;
+}
+
+/** A part of a file: from `start` for `length` bytes, or to the end of the file. */
+interface FilePart {
+  readonly start: number;
+  readonly length: number | undefined;
+}
+
+/** The parts in which Kopia stores a file of `size` bytes. Source: docs/format/object.md, "concatenation". */
+export function fileParts(size: number, threshold: number | undefined): readonly FilePart[] {
+  if (threshold === undefined || threshold <= 0 || size <= threshold) {
+    return [{ start: 0, length: undefined }];
+  }
+  const fullParts = Math.floor(size / threshold);
+  const parts: FilePart[] = [];
+  for (let i = 0; i < fullParts; i++) parts.push({ start: i * threshold, length: threshold });
+  parts.push({ start: fullParts * threshold, length: undefined });
+  return parts;
+}
+
+/** Stores one regular file. */
+export class FileUpload {
+  readonly #environment: FileUploadEnvironment;
+  readonly #file: FileEntry;
+  readonly #options: FileUploadOptions;
+  readonly #writers: Set<ObjectWriter> = new Set();
+
+  constructor(environment: FileUploadEnvironment, file: FileEntry, options: FileUploadOptions) {
+    this.#environment = environment;
+    this.#file = file;
+    this.#options = options;
+  }
+
+  async run(): Promise<UploadedFile> {
+    if (this.#file.size <= SMALL_FILE_LENGTH) {
+      const small = await this.#environment.batcher.add(this.#file, this.#options);
+      if (small !== undefined) {
+        this.#environment.onBytes(small.length);
+        return { objectID: await small.stored, size: small.length, parts: 1 };
+      }
+    }
+    const parts = fileParts(this.#file.size, this.#options.parallelUploadAboveSize);
+    if (parts.length === 1) return { ...(await this.#storePart(parts[0]!)), parts: 1 };
+    return this.#storeParts(parts);
+  }
+
+  /**
+   * What is stored so far, for a checkpoint: the object of each part in progress. Empty when nothing was cut
+   * yet or when the file goes as one small content.
+   */
+  async checkpoint(): Promise<readonly ObjectID[]> {
+    const ids: ObjectID[] = [];
+    for (const writer of this.#writers) {
+      const id = await writer.checkpoint();
+      if (id !== undefined) ids.push(id);
+    }
+    return ids;
+  }
+
+  async #storeParts(parts: readonly FilePart[]): Promise<UploadedFile> {
+    const { writer, signal } = this.#environment;
+    const stored: { readonly objectID: ObjectID; readonly size: number }[] = [];
+    await this.#environment.runParts(
+      parts.map((part, index) => async () => {
+        stored[index] = await this.#storePart(part);
+      }),
+    );
+    const objectID = await writer.concatenateObjects(
+      stored.map((part) => part.objectID),
+      objectOptions({ ...this.#options, compressor: undefined }, signal),
+    );
+    const size = stored.reduce((sum, part) => sum + part.size, 0);
+    return { objectID, size, parts: parts.length };
+  }
+
+  async #storePart(
+    part: FilePart,
+  ): Promise<{ readonly objectID: ObjectID; readonly size: number }> {
+    const { writer, signal } = this.#environment;
+    const reader = this.#file.open();
+    try {
+      await using object = writer.newObjectWriter(objectOptions(this.#options, signal));
+      this.#writers.add(object);
+      try {
+        let position = part.start;
+        let thisTurn = 0;
+        for (let left = part.length ?? Infinity; left > 0;) {
+          const window = await object.window(1);
+          const count = reader.readInto(
+            window.subarray(0, Math.min(window.length, left)),
+            position,
+          );
+          if (count === 0) break;
+          await object.advance(count);
+          this.#environment.onBytes(count);
+          position += count;
+          left -= count;
+          thisTurn += count;
+          if (thisTurn < BYTES_PER_TURN) continue;
+          thisTurn = 0;
+          await nextTurn();
+          signal.throwIfAborted();
+        }
+        return { objectID: await object.result(), size: object.length };
+      } finally {
+        this.#writers.delete(object);
+      }
+    } finally {
+      reader.close();
+    }
+  }
+}
+
+/** Lets messages from workers, timers and requests through between synchronous reads. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });
+}
