@@ -1,5 +1,5 @@
 export type { AbortOptions, ByteRange } from './blob/storage.ts';
-export { compareBytes, encodeHex, encodeUtf8, equalBytes } from './bytes.ts';
+export { compareBytes, concatBytes, encodeHex, encodeUtf8, equalBytes } from './bytes.ts';
 export {
   formatGoTime,
   NANOSECONDS_PER_SECOND,
@@ -8,7 +8,7 @@ export {
   type EpochNanoseconds,
 } from './clock.ts';
 export { COMPRESSION_HEADER_IDS, type CompressorName } from './compression/compressor.ts';
-export { CorruptDataError, hasCode, invariant, LongshoreError } from './errors.ts';
+export { CorruptDataError, errorCode, hasCode, invariant, LongshoreError } from './errors.ts';
 export {
   encodeGoJSON,
   encodeGoString,

@@ -1,5 +1,6 @@
 import {
   compareBytes,
+  concatBytes,
   CorruptDataError,
   encodeGoString,
   encodeUtf8,
@@ -11,9 +12,11 @@ import {
   type EpochNanoseconds,
   type ObjectID,
 } from '@longshore/repo';
+import { countField, isObject, listField, textField, wrongType } from './json-fields.ts';
+import { compareUtf8 } from './text-order.ts';
 
-/** Why a directory or snapshot does not hold everything. */
-export type IncompleteReason = 'checkpoint' | 'canceled' | 'limit reached';
+/** Why a directory or snapshot does not hold everything. Another program may give a reason of its own. */
+export type IncompleteReason = 'checkpoint' | 'canceled' | 'limit reached' | (string & {});
 
 export interface EntryError {
   /** Relative to the snapshot root, with `/`. */
@@ -21,7 +24,7 @@ export interface EntryError {
   readonly error: string;
 }
 
-/** Totals over everything below a directory. Source: docs/format/dir-manifest.md. */
+/** Totals over everything below a directory. Source: docs/format/directory.md. */
 export interface DirSummary {
   /** Bytes of all files; symlinks are not counted. */
   readonly size: number;
@@ -59,55 +62,57 @@ export interface DirManifest {
 }
 
 const STREAM = 'kopia:directory';
+const UINT32_MAX = 0xffff_ffff;
 
 /** Directories first, then everything else; inside each group by the bytes of the name. */
 export function compareDirEntries(a: DirEntry, b: DirEntry): number {
   if ((a.type === 'd') !== (b.type === 'd')) return a.type === 'd' ? -1 : 1;
-  if (a.rawName === undefined && b.rawName === undefined) {
-    const ascii = compareAscii(a.name, b.name);
-    if (ascii !== undefined) return ascii;
-  }
+  if (a.rawName === undefined && b.rawName === undefined) return compareUtf8(a.name, b.name);
   return compareBytes(a.rawName ?? encodeUtf8(a.name), b.rawName ?? encodeUtf8(b.name));
 }
 
-/** UTF-16 order is byte order as long as no surrogate takes part. */
-function compareAscii(a: string, b: string): number | undefined {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const left = a.charCodeAt(i);
-    const right = b.charCodeAt(i);
-    if (left !== right) return left < 0xd800 && right < 0xd800 ? left - right : undefined;
-  }
-  return a.length - b.length;
-}
+/** Entries that are encoded into one piece: bounds the text held at once, whatever the directory's size. */
+const ENTRIES_PER_PIECE = 4096;
 
 /** The exact stream that Kopia writes for the same directory, final newline included. `entries` must be sorted. */
 export function encodeDirManifest(manifest: DirManifest): Uint8Array {
-  const entries =
-    manifest.entries.length === 0 ? 'null' : `[${manifest.entries.map(encodeDirEntry).join(',')}]`;
-  return encodeUtf8(
-    `{"stream":"${STREAM}","entries":${entries},"summary":${encodeDirSummary(manifest.summary)}}\n`,
-  );
+  return concatBytes([...encodeDirManifestPieces(manifest)]);
+}
+
+/** {@link encodeDirManifest} in pieces, in order. */
+export function* encodeDirManifestPieces(manifest: DirManifest): Generator<Uint8Array, void, void> {
+  const { entries } = manifest;
+  let text = `{"stream":"${STREAM}","entries":${entries.length === 0 ? 'null' : '['}`;
+  for (let start = 0; start < entries.length; start += ENTRIES_PER_PIECE) {
+    const piece = entries.slice(start, start + ENTRIES_PER_PIECE).map(encodeDirEntry);
+    yield encodeUtf8(`${text}${start === 0 ? '' : ','}${piece.join(',')}`);
+    text = '';
+  }
+  if (entries.length > 0) text += ']';
+  yield encodeUtf8(`${text},"summary":${encodeDirSummary(manifest.summary)}}\n`);
 }
 
 /** The compact JSON of one entry, without a newline. */
 export function encodeDirEntry(entry: DirEntry): string {
-  let json = `{"name":${encodeGoString(entry.rawName ?? entry.name)},"type":${encodeGoString(entry.type)}`;
-  if (entry.mode !== 0) json += `,"mode":"0${entry.mode.toString(8)}"`;
-  if (entry.size !== 0) json += `,"size":${entry.size}`;
-  if (entry.mtime !== 0n) json += `,"mtime":"${formatGoTime(entry.mtime)}"`;
-  if (entry.uid !== 0) json += `,"uid":${entry.uid}`;
-  if (entry.gid !== 0) json += `,"gid":${entry.gid}`;
-  json += `,"obj":"${entry.objectID ?? ''}"`;
-  if (entry.summary !== undefined) json += `,"summ":${encodeDirSummary(entry.summary)}`;
-  return `${json}}`;
+  let members = '';
+  if (entry.name !== '') members += `,"name":${encodeGoString(entry.rawName ?? entry.name)}`;
+  if (entry.type !== '') members += `,"type":${encodeGoString(entry.type)}`;
+  if (entry.mode !== 0) members += `,"mode":"0${entry.mode.toString(8)}"`;
+  if (entry.size !== 0) members += `,"size":${entry.size}`;
+  const mtime = wrapTime(entry.mtime);
+  if (mtime !== 0n) members += `,"mtime":"${formatGoTime(mtime)}"`;
+  if (entry.uid !== 0) members += `,"uid":${entry.uid}`;
+  if (entry.gid !== 0) members += `,"gid":${entry.gid}`;
+  members += `,"obj":"${entry.objectID ?? ''}"`;
+  if (entry.summary !== undefined) members += `,"summ":${encodeDirSummary(entry.summary)}`;
+  return `{${members.slice(1)}}`;
 }
 
 function encodeDirSummary(summary: DirSummary): string {
   let json =
     `{"size":${summary.size},"files":${summary.files},"symlinks":${summary.symlinks},` +
-    `"dirs":${summary.dirs},"maxTime":"${formatGoTime(summary.maxTime)}"`;
-  if (summary.incomplete !== undefined) json += `,"incomplete":"${summary.incomplete}"`;
+    `"dirs":${summary.dirs},"maxTime":"${formatGoTime(wrapTime(summary.maxTime))}"`;
+  if (summary.incomplete) json += `,"incomplete":${encodeGoString(summary.incomplete)}`;
   json += `,"numFailed":${summary.numFailed}`;
   if (summary.numIgnoredErrors !== 0) json += `,"numIgnoredErrors":${summary.numIgnoredErrors}`;
   if (summary.errors.length > 0) {
@@ -119,17 +124,28 @@ function encodeDirSummary(summary: DirSummary): string {
   return `${json}}`;
 }
 
+/** Kopia holds times as 64-bit nanoseconds: what lies outside of 1677 to 2262 wraps around. */
+export function wrapTime(time: EpochNanoseconds): EpochNanoseconds {
+  return BigInt.asIntN(64, time);
+}
+
+/** A time member of parsed JSON; the epoch if it is absent. */
+export function timeField(object: unknown, name: string, what: string): EpochNanoseconds {
+  const value = textField(object, name, what);
+  return value === '' ? 0n : wrapTime(parseGoTime(value, `${what}: ${name}`));
+}
+
 /** Anything but a directory stream with well-formed entries is CORRUPT_DATA naming `what` and the field. */
 export function parseDirManifest(bytes: Uint8Array, what: string): DirManifest {
-  const root = parseGoJSON(bytes, what);
+  const root = parseGoJSON(bytes, what, { firstValueOnly: true });
   const stream = field(root, 'stream');
   if (stream !== STREAM) {
-    throw new CorruptDataError(`${what}: not a directory: stream is ${JSON.stringify(stream)}`);
+    throw new CorruptDataError(`${what}: not a directory: its stream is not ${STREAM}`, {
+      field: 'stream',
+    });
   }
-  const entries = field(root, 'entries') ?? [];
-  if (!Array.isArray(entries)) throw new CorruptDataError(`${what}: entries is not a list`);
   return {
-    entries: entries.map((entry: unknown) => parseDirEntry(entry, what)),
+    entries: listField(root, 'entries', what).map((entry) => parseDirEntry(entry, what)),
     summary: parseDirSummary(field(root, 'summary'), what) ?? EMPTY_SUMMARY,
   };
 }
@@ -147,147 +163,62 @@ export const EMPTY_SUMMARY: DirSummary = {
 
 /** One entry out of parsed JSON: of a directory object, a snapshot's `rootEntry` or a placeholder. */
 export function parseDirEntry(value: unknown, what: string): DirEntry {
-  const objectID = text(field(value, 'obj'), 'obj', what);
-  const mtime = field(value, 'mtime');
+  if (!isObject(value)) throw wrongType('entry', 'an object', what);
   const summary = parseDirSummary(field(value, 'summ'), what);
   return {
-    name: text(field(value, 'name'), 'name', what),
-    type: text(field(value, 'type'), 'type', what),
-    mode: parseMode(field(value, 'mode'), what),
-    size: count(field(value, 'size'), 'size', what),
-    mtime: mtime === undefined ? 0n : parseGoTime(text(mtime, 'mtime', what), `${what}: mtime`),
-    uid: count(field(value, 'uid'), 'uid', what),
-    gid: count(field(value, 'gid'), 'gid', what),
-    objectID: objectID === '' ? undefined : storedObjectID(objectID, what),
+    name: textField(value, 'name', what),
+    type: textField(value, 'type', what),
+    mode: parseMode(textField(value, 'mode', what), what),
+    size: countField(value, 'size', what),
+    mtime: timeField(value, 'mtime', what),
+    uid: ownerField(value, 'uid', what),
+    gid: ownerField(value, 'gid', what),
+    objectID: parseStoredObjectID(textField(value, 'obj', what), what),
     ...(summary === undefined ? {} : { summary }),
   };
 }
 
 function parseDirSummary(value: unknown, what: string): DirSummary | undefined {
   if (value === undefined || value === null) return undefined;
-  const incomplete = text(field(value, 'incomplete'), 'incomplete', what);
-  const errors = field(value, 'errors') ?? [];
-  if (!Array.isArray(errors)) throw new CorruptDataError(`${what}: errors is not a list`);
-  const maxTime = field(value, 'maxTime');
+  if (!isObject(value)) throw wrongType('summary', 'an object', what);
+  const incomplete = textField(value, 'incomplete', what);
   return {
-    size: count(field(value, 'size'), 'size', what),
-    files: count(field(value, 'files'), 'files', what),
-    symlinks: count(field(value, 'symlinks'), 'symlinks', what),
-    dirs: count(field(value, 'dirs'), 'dirs', what),
-    maxTime:
-      maxTime === undefined ? 0n : parseGoTime(text(maxTime, 'maxTime', what), `${what}: maxTime`),
-    ...(incomplete === '' ? {} : { incomplete: incomplete as IncompleteReason }),
-    numFailed: count(field(value, 'numFailed'), 'numFailed', what),
-    numIgnoredErrors: count(field(value, 'numIgnoredErrors'), 'numIgnoredErrors', what),
-    errors: errors.map((error: unknown) => ({
-      path: text(field(error, 'path'), 'path', what),
-      error: text(field(error, 'error'), 'error', what),
+    size: countField(value, 'size', what),
+    files: countField(value, 'files', what),
+    symlinks: countField(value, 'symlinks', what),
+    dirs: countField(value, 'dirs', what),
+    maxTime: timeField(value, 'maxTime', what),
+    ...(incomplete === '' ? {} : { incomplete }),
+    numFailed: countField(value, 'numFailed', what),
+    numIgnoredErrors: countField(value, 'numIgnoredErrors', what),
+    errors: listField(value, 'errors', what).map((error) => ({
+      path: textField(error, 'path', what),
+      error: textField(error, 'error', what),
     })),
   };
 }
 
-/** A Go integer literal in a string: leading `0` octal, `0x` hexadecimal, else decimal; 32 bits. */
-function parseMode(value: unknown, what: string): number {
-  if (value === undefined) return 0;
-  const literal = text(value, 'mode', what);
-  const mode = /^0[0-7]*$/.test(literal) ? Number.parseInt(literal, 8) : Number(literal);
-  if (literal === '' || !Number.isInteger(mode) || mode < 0 || mode > 0xffff_ffff) {
-    throw new CorruptDataError(`${what}: mode ${JSON.stringify(literal)}`, { field: 'mode' });
+/** A Go integer literal: leading `0` octal, `0x` hexadecimal, else decimal; 32 bits. Empty: 0. */
+function parseMode(literal: string, what: string): number {
+  if (literal === '') return 0;
+  const mode = /^0[0-7]+$/.test(literal) ? Number.parseInt(literal, 8) : Number(literal);
+  if (!/^(?:0[xX][\da-fA-F]+|0[0-7]*|[1-9]\d*)$/.test(literal) || mode > UINT32_MAX) {
+    throw wrongType('mode', 'an integer literal of 32 bits', what);
   }
   return mode;
 }
 
-function storedObjectID(value: string, what: string): ObjectID {
+function ownerField(object: unknown, name: string, what: string): number {
+  const id = countField(object, name, what);
+  if (id > UINT32_MAX) throw wrongType(name, 'an ID of 32 bits', what);
+  return id;
+}
+
+function parseStoredObjectID(text: string, what: string): ObjectID | undefined {
+  if (text === '') return undefined;
   try {
-    return parseObjectID(value);
+    return parseObjectID(text);
   } catch (cause) {
-    throw new CorruptDataError(`${what}: obj ${JSON.stringify(value)}`, { field: 'obj', cause });
+    throw new CorruptDataError(`${what}: obj is not an object ID`, { field: 'obj', cause });
   }
-}
-
-function text(value: unknown, name: string, what: string): string {
-  if (value === undefined || value === null) return '';
-  if (typeof value !== 'string') {
-    throw new CorruptDataError(`${what}: ${name} is not a string`, { field: name });
-  }
-  return value;
-}
-
-function count(value: unknown, name: string, what: string): number {
-  if (value === undefined || value === null) return 0;
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw new CorruptDataError(`${what}: ${name} is not a count`, { field: name });
-  }
-  return value;
-}
-
-/**
- * Collects the entries of one directory in any order and closes them into the manifest that Kopia would
- * write. Copies share nothing: a checkpoint clones the builder and goes on.
- */
-export class DirManifestBuilder {
-  readonly #entries: DirEntry[];
-  readonly #errors: EntryError[];
-  #totals: Omit<DirSummary, 'errors' | 'incomplete'>;
-
-  constructor(from?: DirManifestBuilder) {
-    this.#entries = from === undefined ? [] : [...from.#entries];
-    this.#errors = from === undefined ? [] : [...from.#errors];
-    this.#totals = from === undefined ? { ...EMPTY_SUMMARY } : from.#totals;
-  }
-
-  clone(): DirManifestBuilder {
-    return new DirManifestBuilder(this);
-  }
-
-  add(entry: DirEntry): void {
-    this.#entries.push(entry);
-    const totals = { ...this.#totals };
-    totals.maxTime = laterTime(totals.maxTime, entry.mtime);
-    if (entry.type === 'f') {
-      totals.files += 1;
-      totals.size += entry.size;
-    } else if (entry.type === 's') {
-      totals.symlinks += 1;
-    } else if (entry.type === 'd' && entry.summary !== undefined) {
-      const below = entry.summary;
-      totals.files += below.files;
-      totals.size += below.size;
-      totals.dirs += below.dirs;
-      totals.symlinks += below.symlinks;
-      totals.numFailed += below.numFailed;
-      totals.numIgnoredErrors += below.numIgnoredErrors;
-      totals.maxTime = laterTime(totals.maxTime, below.maxTime);
-      this.#errors.push(...below.errors);
-    }
-    this.#totals = totals;
-  }
-
-  /** `ignored`: the error handling policy lets the snapshot count as good. */
-  addError(error: EntryError, ignored: boolean): void {
-    this.#errors.push(error);
-    const { numFailed, numIgnoredErrors } = this.#totals;
-    this.#totals = ignored
-      ? { ...this.#totals, numIgnoredErrors: numIgnoredErrors + 1 }
-      : { ...this.#totals, numFailed: numFailed + 1 };
-  }
-
-  /** `mtime` is the directory's own: it counts only when there are no entries. */
-  build(mtime: EpochNanoseconds, incomplete?: IncompleteReason): DirManifest {
-    const entries = this.#entries.toSorted(compareDirEntries);
-    return {
-      entries,
-      summary: {
-        ...this.#totals,
-        dirs: this.#totals.dirs + 1,
-        maxTime: entries.length === 0 ? mtime : this.#totals.maxTime,
-        ...(incomplete === undefined ? {} : { incomplete }),
-        errors: this.#errors.toSorted((a, b) => compareBytes(encodeUtf8(a.path), encodeUtf8(b.path))),
-      },
-    };
-  }
-}
-
-function laterTime(a: EpochNanoseconds, b: EpochNanoseconds): EpochNanoseconds {
-  return a > b ? a : b;
 }

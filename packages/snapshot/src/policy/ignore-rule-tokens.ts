@@ -35,13 +35,13 @@ export function parseRuleTokens(text: string, base: string): ParsedRule {
   if (rule === '') return { tokens: [], negated: false, directoriesOnly: false };
   const trimmed = rule.replace(LEADING_SPACE, '');
   const negated = trimmed.startsWith('!');
-  const body = [...(negated ? trimmed.slice(1) : trimmed)];
+  const body = codePoints(negated ? trimmed.slice(1) : trimmed);
   const rooted = body[0] === SEPARATOR;
   const directoriesOnly = body.at(-1) === SEPARATOR;
   const pattern = directoriesOnly ? body.slice(0, -1) : body;
   const tokens = [
     ...anchorTokens(pattern, base, rooted, pattern.join('') === '**' && !negated),
-    ...new RuleScanner(text, pattern, [...rule].length - body.length).tokens(),
+    ...new RuleScanner(text, pattern, codePoints(rule).length - body.length).tokens(),
   ];
   if (
     tokens.filter(({ kind }) => kind === 'star' || kind === 'doubleStar').length > MAX_WILDCARDS
@@ -68,12 +68,16 @@ function anchorTokens(
   rooted: boolean,
   matchesAll: boolean,
 ): RuleToken[] {
-  const tokens = [...base].map(literalToken);
+  const tokens = codePoints(base).map(literalToken);
   if (base !== '' && !rooted) tokens.push(SEPARATOR_TOKEN);
   if (rooted || matchesAll) return tokens;
   if (!pattern.includes(SEPARATOR)) tokens.push({ kind: 'doubleStar' }, SEPARATOR_TOKEN);
   else if (base === '') tokens.push(SEPARATOR_TOKEN);
   return tokens;
+}
+
+function codePoints(text: string): string[] {
+  return Array.from(text);
 }
 
 function literalToken(character: string): RuleToken {

@@ -29,7 +29,7 @@ export function ignoreFileRules(content: string): readonly string[] {
   return content
     .split('\n')
     .map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
-    .filter((line) => line.trim() !== '' && !line.startsWith('#'));
+    .filter((line) => !/^\p{White_Space}*$/u.test(line) && !line.startsWith('#'));
 }
 
 function matchesRule(rule: ParsedRule, path: string): boolean {
@@ -131,14 +131,7 @@ class RuleMatch {
 type SingleToken = Exclude<RuleToken, { readonly kind: 'star' | 'doubleStar' }>;
 
 function accepts(token: SingleToken, codePoint: number): boolean {
-  switch (token.kind) {
-    case 'literal':
-      return codePoint === token.codePoint;
-    case 'separator':
-      return codePoint === 0x2f;
-    case 'anyExceptSeparator':
-      return codePoint !== 0x2f;
-    case 'class':
-      return token.accepts(codePoint);
-  }
+  if (token.kind === 'literal') return codePoint === token.codePoint;
+  if (token.kind === 'class') return token.accepts(codePoint);
+  return (codePoint === 0x2f) === (token.kind === 'separator');
 }
