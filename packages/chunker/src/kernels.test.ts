@@ -88,6 +88,20 @@ describe.each([
   });
 });
 
+it('find a lone cut around the seams of the pieces in which they copy data', async () => {
+  const kernels = await loadSplitterKernels();
+  const data = new Uint8Array(140_000);
+  const around = (middle: number) => Array.from({ length: 24 }, (_, index) => middle - 12 + index);
+  for (const algorithm of ALGORITHMS) {
+    // Pieces of 64 KiB that overlap by 63 bytes, the window of the first candidate that the piece before lacks.
+    for (const cut of [...around(65_536), ...around(131_009)]) {
+      for (let index = 0; index < data.length; index++) data[index] = (index % 63) + 1;
+      data.fill(0, cut - 64, cut);
+      expect(kernels[algorithm](data, 64, data.length, 0x7fffff)).toBe(cut);
+    }
+  }
+});
+
 it('keep working after their memory grew', async () => {
   const memory = new WebAssembly.Memory({ initial: 2 });
   const kernels = await loadSplitterKernels({ memory });
