@@ -17,6 +17,10 @@ function fillRandomly(bytes: Uint8Array, seed: number): void {
   }
 }
 
+function around(middle: number): number[] {
+  return Array.from({ length: 24 }, (_, index) => middle - 12 + index);
+}
+
 afterEach(() => vi.unstubAllGlobals());
 
 describe.each([
@@ -91,7 +95,6 @@ describe.each([
 it('find a lone cut around the seams of the pieces in which they copy data', async () => {
   const kernels = await loadSplitterKernels();
   const data = new Uint8Array(140_000);
-  const around = (middle: number) => Array.from({ length: 24 }, (_, index) => middle - 12 + index);
   for (const algorithm of ALGORITHMS) {
     // Pieces of 64 KiB that overlap by 63 bytes, the window of the first candidate that the piece before lacks.
     for (const cut of [...around(65_536), ...around(131_009)]) {
