@@ -11,6 +11,7 @@ import {
   readIfPresent,
   sealFormatState,
   type FormatState,
+  type SealedFormat,
 } from './format-state.ts';
 import { validateMaxPackSize, validatePassword } from './format-validation.ts';
 import type {
@@ -21,6 +22,7 @@ import type {
   RepositoryFormat,
   RequiredFeature,
 } from './parameters.ts';
+import { KNOWN_FEATURES } from './required-features.ts';
 import { changeFormatMembers } from './stored-format.ts';
 
 export interface ChangeFormatOptions extends AbortOptions {
@@ -63,8 +65,7 @@ export async function setParameters(
   const { blob, keys } = state;
   const sealed = await sealFormatState(manager.algorithms, blob, keys, members, retention);
   options.signal?.throwIfAborted();
-  await putFormatBlob(options.storage, BLOBCFG_BLOB_ID, sealed.bytes.blobConfiguration!, retention);
-  await putFormatBlob(options.storage, FORMAT_BLOB_ID, sealed.bytes.formatBlob, retention);
+  await putBoth(options.storage, sealed);
   manager.adopt(sealed.state, loadedAt);
   return true;
 }
@@ -125,6 +126,13 @@ function changedFeatures(
   changes: ParameterChanges,
 ): readonly RequiredFeature[] | undefined {
   const added = changes.addRequiredFeatures ?? [];
+  for (const { feature, ifNotUnderstood } of added) {
+    if (ifNotUnderstood.warn || KNOWN_FEATURES.includes(feature)) continue;
+    throw new LongshoreError(
+      'INVALID_ARGUMENT',
+      `requiring the feature ${JSON.stringify(feature)} would shut this version out of the repository`,
+    );
+  }
   const removed = changes.removeRequiredFeatures ?? [];
   const dropped = new Set([...removed, ...added.map(({ feature }) => feature)]);
   const kept = format.requiredFeatures.filter(({ feature }) => !dropped.has(feature));
@@ -166,39 +174,48 @@ export async function changePassword(
   );
   options.signal?.throwIfAborted();
   try {
-    await putFormatBlob(
-      options.storage,
-      BLOBCFG_BLOB_ID,
-      sealed.bytes.blobConfiguration!,
-      blobConfiguration,
-    );
-    await putFormatBlob(
-      options.storage,
-      FORMAT_BLOB_ID,
-      sealed.bytes.formatBlob,
-      blobConfiguration,
-    );
+    await putBoth(options.storage, sealed);
   } catch (error) {
-    await takeBack(options.storage, state, oldConfiguration);
-    throw error;
+    const changed = await settle(options.storage, {
+      old: state,
+      oldConfiguration,
+      new: sealed.state,
+    });
+    if (!changed) throw error;
   }
   manager.adopt(sealed.state, loadedAt);
 }
 
-/** Puts the old configuration back if the format blob is still the old one. Its own failure says less than the first. */
-async function takeBack(
+/**
+ * After a failed put: true if the new format blob is there all the same. If the old one still is, the old
+ * configuration is put back beside it. A failure in here says less than the one before and is not thrown.
+ */
+async function settle(
   storage: BlobStorage,
-  old: FormatState,
-  oldConfiguration: Uint8Array | undefined,
-): Promise<void> {
+  change: {
+    readonly old: FormatState;
+    readonly oldConfiguration: Uint8Array | undefined;
+    readonly new: FormatState;
+  },
+): Promise<boolean> {
+  const { old, oldConfiguration } = change;
   try {
     const current = await storage.getBlob(FORMAT_BLOB_ID);
-    if (!equalBytes(current, old.blobBytes)) return;
+    if (equalBytes(current, change.new.blobBytes)) return true;
+    if (!equalBytes(current, old.blobBytes)) return false;
     if (oldConfiguration === undefined) await storage.deleteBlob(BLOBCFG_BLOB_ID);
     else await putFormatBlob(storage, BLOBCFG_BLOB_ID, oldConfiguration, old.blobConfiguration);
+    return false;
   } catch {
-    // The caller throws what failed first.
+    return false;
   }
+}
+
+/** In Kopia's order: the configuration, then the format blob that makes it count. */
+async function putBoth(storage: BlobStorage, { bytes, state }: SealedFormat): Promise<void> {
+  const { blobConfiguration } = state;
+  await putFormatBlob(storage, BLOBCFG_BLOB_ID, bytes.blobConfiguration, blobConfiguration);
+  await putFormatBlob(storage, FORMAT_BLOB_ID, bytes.formatBlob, blobConfiguration);
 }
 
 async function putFormatBlob(

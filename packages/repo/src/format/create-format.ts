@@ -66,7 +66,7 @@ export async function createFormat(
   const members = newFormatMembers(format);
   const { bytes, state } = await sealFormatState(algorithms, shell, keys, members, retention);
   const loadedAt = clock();
-  await putNew(storage, BLOBCFG_BLOB_ID, bytes.blobConfiguration!, options);
+  await putNew(storage, BLOBCFG_BLOB_ID, bytes.blobConfiguration, options);
   await putNew(storage, FORMAT_BLOB_ID, bytes.formatBlob, options);
   return new FormatManager({ storage, algorithms, clock }, state, loadedAt);
 }

@@ -144,6 +144,12 @@ export function checkAccess(
   return warnings;
 }
 
+/** A state that is not stored yet, and the bytes to store it with. */
+export interface SealedFormat {
+  readonly bytes: { readonly formatBlob: Uint8Array; readonly blobConfiguration: Uint8Array };
+  readonly state: FormatState;
+}
+
 /** Seals both blobs and opens them again: what is about to replace the only copy has been read once. */
 export async function sealFormatState(
   algorithms: Algorithms,
@@ -151,7 +157,7 @@ export async function sealFormatState(
   keys: FormatKeys,
   members: FormatMembers,
   blobConfiguration: BlobConfiguration,
-): Promise<{ readonly bytes: Required<FormatBlobBytes>; readonly state: FormatState }> {
+): Promise<SealedFormat> {
   const sealedFormat = keys.sealer.seal(encodeStoredFormat(members));
   const bytes = {
     formatBlob: encodeFormatBlob({ ...shell, sealedFormat }),
