@@ -19,11 +19,14 @@ export interface ContentInfo {
   readonly encryptionKeyID: number;
 }
 
+/** What the conflict rule looks at. */
+export type ConflictFields = Pick<ContentInfo, 'timestampSeconds' | 'deleted' | 'packBlobID'>;
+
 /**
  * Which of two entries for one content wins: positive if `a`. Later time; then live over deleted; then the
  * greater pack. Source: docs/format/index.md, "conflict rule".
  */
-export function compareContentInfo(a: ContentInfo, b: ContentInfo): number {
+export function compareContentInfo(a: ConflictFields, b: ConflictFields): number {
   if (a.timestampSeconds !== b.timestampSeconds) return a.timestampSeconds - b.timestampSeconds;
   if (a.deleted !== b.deleted) return a.deleted ? -1 : 1;
   if (a.packBlobID === b.packBlobID) return 0;

@@ -1,0 +1,188 @@
+import type { BlobID } from '../../blob/storage.ts';
+import { invariant, LongshoreError } from '../../errors.ts';
+import type { IndexRecord } from './index-record.ts';
+import { V2_MAX_FORMATS, V2_MAX_PACKS } from './index-v2.ts';
+
+const ROWS_PER_CHUNK = 4096;
+/** time | deleted << 31 + pack offset | original length | packed length | pack number << 8 + format number */
+const WORDS_PER_ROW = 5;
+const UINT8_LIMIT = 2 ** 8;
+const UINT31_LIMIT = 2 ** 31;
+const UINT32_LIMIT = 2 ** 32;
+
+interface Chunk {
+  readonly keys: Uint8Array;
+  readonly words: Uint32Array;
+}
+
+/** What entries share: the last four fields of a format table entry. */
+export interface EntryFormatFields {
+  readonly compressionHeaderID: number;
+  readonly formatVersion: number;
+  readonly encryptionKeyID: number;
+}
+
+/**
+ * Index entries in rows of key size + 20 bytes, grown a few hundred kilobytes at a time. Pack names and
+ * formats are kept once and numbered in order of first appearance. All keys have the same size.
+ */
+export class EntryTable {
+  readonly keySize: number;
+  readonly #chunks: Chunk[] = [];
+  readonly #packNumbers: Map<BlobID, number> = new Map();
+  readonly #packs: BlobID[] = [];
+  readonly #formatNumbers: Map<number, number> = new Map();
+  readonly #formats: EntryFormatFields[] = [];
+  #length = 0;
+
+  constructor(keySize: number) {
+    this.keySize = keySize;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get packCount(): number {
+    return this.#packs.length;
+  }
+
+  /** Bytes of rows; the names of packs come on top. */
+  get byteSize(): number {
+    return this.#chunks.length * ROWS_PER_CHUNK * (this.keySize + WORDS_PER_ROW * 4);
+  }
+
+  /** The number of the new row. INVALID_ARGUMENT if a field is beyond what any index can say. */
+  append(record: IndexRecord): number {
+    if (record.key.length !== this.keySize) {
+      throw invalidField('key size', record.key.length);
+    }
+    const row = this.#length;
+    if (row === this.#chunks.length * ROWS_PER_CHUNK) {
+      this.#chunks.push({
+        keys: new Uint8Array(ROWS_PER_CHUNK * this.keySize),
+        words: new Uint32Array(ROWS_PER_CHUNK * WORDS_PER_ROW),
+      });
+    }
+    this.set(row, record);
+    this.#chunkOf(row).keys.set(record.key, (row % ROWS_PER_CHUNK) * this.keySize);
+    this.#length = row + 1;
+    return row;
+  }
+
+  /** Replaces everything but the key. */
+  set(row: number, record: IndexRecord): void {
+    const { words } = this.#chunkOf(row);
+    const offset = checked('pack offset', record.packOffset, UINT31_LIMIT);
+    const pack = this.#internPack(record.packBlobID);
+    const format = this.#internFormat(record);
+    const at = (row % ROWS_PER_CHUNK) * WORDS_PER_ROW;
+    words[at] = checked('time', record.timestampSeconds, UINT32_LIMIT);
+    words[at + 1] = record.deleted ? offset + UINT31_LIMIT : offset;
+    words[at + 2] = checked('original length', record.originalLength, UINT32_LIMIT);
+    words[at + 3] = checked('packed length', record.packedLength, UINT32_LIMIT);
+    words[at + 4] = pack * 256 + format;
+  }
+
+  /** Fills a record; its key is a view. */
+  read(row: number, target: IndexRecord): void {
+    const { words } = this.#chunkOf(row);
+    const at = (row % ROWS_PER_CHUNK) * WORDS_PER_ROW;
+    const flagsAndOffset = words[at + 1]!;
+    const packAndFormat = words[at + 4]!;
+    const format = this.#formats[packAndFormat & 0xff]!;
+    target.key = this.keyAt(row);
+    target.timestampSeconds = words[at]!;
+    target.deleted = flagsAndOffset >= UINT31_LIMIT;
+    target.packOffset = flagsAndOffset & 0x7fffffff;
+    target.originalLength = words[at + 2]!;
+    target.packedLength = words[at + 3]!;
+    target.packBlobID = this.#packs[packAndFormat >>> 8]!;
+    target.compressionHeaderID = format.compressionHeaderID;
+    target.formatVersion = format.formatVersion;
+    target.encryptionKeyID = format.encryptionKeyID;
+  }
+
+  /** A view, not a copy. */
+  keyAt(row: number): Uint8Array {
+    const start = (row % ROWS_PER_CHUNK) * this.keySize;
+    return this.#chunkOf(row).keys.subarray(start, start + this.keySize);
+  }
+
+  packNumberAt(row: number): number {
+    return this.#chunkOf(row).words[(row % ROWS_PER_CHUNK) * WORDS_PER_ROW + 4]! >>> 8;
+  }
+
+  formatNumberAt(row: number): number {
+    return this.#chunkOf(row).words[(row % ROWS_PER_CHUNK) * WORDS_PER_ROW + 4]! & 0xff;
+  }
+
+  packName(packNumber: number): BlobID {
+    return this.#packs[packNumber]!;
+  }
+
+  format(formatNumber: number): EntryFormatFields {
+    return this.#formats[formatNumber]!;
+  }
+
+  /** Order of the keys of two rows: negative, zero or positive. */
+  compareKeys(a: number, b: number): number {
+    const keysA = this.#chunkOf(a).keys;
+    const keysB = this.#chunkOf(b).keys;
+    const startA = (a % ROWS_PER_CHUNK) * this.keySize;
+    const startB = (b % ROWS_PER_CHUNK) * this.keySize;
+    for (let i = 0; i < this.keySize; i++) {
+      const difference = keysA[startA + i]! - keysB[startB + i]!;
+      if (difference !== 0) return difference;
+    }
+    return 0;
+  }
+
+  isKeyAt(row: number, key: Uint8Array): boolean {
+    const { keys } = this.#chunkOf(row);
+    const start = (row % ROWS_PER_CHUNK) * this.keySize;
+    for (let i = 0; i < this.keySize; i++) {
+      if (keys[start + i] !== key[i]) return false;
+    }
+    return key.length === this.keySize;
+  }
+
+  #chunkOf(row: number): Chunk {
+    return this.#chunks[Math.floor(row / ROWS_PER_CHUNK)]!;
+  }
+
+  #internPack(name: BlobID): number {
+    const known = this.#packNumbers.get(name);
+    if (known !== undefined) return known;
+    const packNumber = this.#packs.length;
+    invariant(packNumber < V2_MAX_PACKS, 'entries name more packs than an index can');
+    checked('pack name length', name.length, UINT8_LIMIT);
+    this.#packNumbers.set(name, packNumber);
+    this.#packs.push(name);
+    return packNumber;
+  }
+
+  #internFormat(record: EntryFormatFields): number {
+    const { compressionHeaderID, formatVersion, encryptionKeyID } = record;
+    checked('compression header ID', compressionHeaderID, UINT32_LIMIT);
+    checked('format version', formatVersion, UINT8_LIMIT);
+    checked('encryption key ID', encryptionKeyID, UINT8_LIMIT);
+    const key = compressionHeaderID * 0x10000 + formatVersion * 0x100 + encryptionKeyID;
+    const known = this.#formatNumbers.get(key);
+    if (known !== undefined) return known;
+    const formatNumber = this.#formats.length;
+    if (formatNumber >= V2_MAX_FORMATS) throw invalidField('number of formats', formatNumber + 1);
+    this.#formatNumbers.set(key, formatNumber);
+    this.#formats.push({ compressionHeaderID, formatVersion, encryptionKeyID });
+    return formatNumber;
+  }
+}
+
+function checked(field: string, value: number, limit: number): number {
+  if (!Number.isInteger(value) || value < 0 || value >= limit) throw invalidField(field, value);
+  return value;
+}
+
+function invalidField(field: string, value: number): LongshoreError {
+  return new LongshoreError('INVALID_ARGUMENT', `index entry: ${field} ${value}`, { field });
+}

@@ -1,0 +1,105 @@
+import type { AbortOptions, BlobID, BlobMetadata, BlobStorage } from '../../blob/storage.ts';
+import type { Clock, RandomSource } from '../../clock.ts';
+import {
+  EpochManager,
+  type EpochCompaction,
+  type MergeIndexBlobs,
+  type NamedIndexBlob,
+} from '../../epoch/epoch-manager.ts';
+import type { MutableParameters } from '../../format/parameters.ts';
+import type { BlobSealer } from './blob-sealing.ts';
+import type { IndexBlobFetcher } from './index-blob-fetcher.ts';
+import type { ActiveIndexes, IndexBlobWriter } from './index-blob-manager.ts';
+import { mergeIndexBlobs } from './merge-index-blobs.ts';
+
+export interface EpochIndexBlobsOptions {
+  /** Puts blobs under the object lock that the repository asks for, if any. */
+  readonly storage: BlobStorage;
+  readonly sealer: BlobSealer;
+  readonly fetcher: IndexBlobFetcher;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  /** Asked anew each time: parameters change during a repository's life. */
+  readonly parameters: () => MutableParameters;
+}
+
+/** Index blobs in epochs: format versions 2 and 3, and version 1 once migrated. */
+export class EpochIndexBlobs implements IndexBlobWriter {
+  readonly style = 'epoch';
+  readonly #options: EpochIndexBlobsOptions;
+  readonly #epochs: EpochManager;
+
+  constructor(options: EpochIndexBlobsOptions) {
+    this.#options = options;
+    this.#epochs = new EpochManager({
+      storage: options.storage,
+      clock: options.clock,
+      random: options.random,
+      parameters: () => options.parameters().epochParameters,
+      seal: (plaintext, suffix) => this.#seal(plaintext, suffix),
+    });
+  }
+
+  loadActive(options: AbortOptions = {}): Promise<ActiveIndexes> {
+    return this.#epochs.loadActive(options);
+  }
+
+  invalidate(): void {
+    this.#epochs.invalidate();
+  }
+
+  writeIndexBlobs(
+    files: readonly Uint8Array[],
+    sessionID: string,
+    options: AbortOptions = {},
+  ): Promise<readonly BlobMetadata[]> {
+    const suffix = `${sessionID}-c${files.length}`;
+    return this.#epochs.writeIndexBlobs(
+      files.map((file) => this.#seal(file, suffix)),
+      options,
+    );
+  }
+
+  writeEpoch(options: AbortOptions = {}): Promise<number> {
+    return this.#epochs.writeEpoch(options);
+  }
+
+  advanceEpoch(
+    options: AbortOptions = {},
+  ): Promise<{ readonly writeEpoch: number; readonly advanced: boolean }> {
+    return this.#epochs.advanceEpoch(options);
+  }
+
+  compactSingleEpoch(options: AbortOptions = {}): Promise<EpochCompaction | undefined> {
+    return this.#epochs.compactSingleEpoch(this.#merge, options);
+  }
+
+  compactRange(options: AbortOptions = {}): Promise<EpochCompaction | undefined> {
+    return this.#epochs.compactRange(this.#merge, options);
+  }
+
+  advanceDeletionWatermark(seconds: number, options: AbortOptions = {}): Promise<boolean> {
+    return this.#epochs.advanceDeletionWatermark(seconds, options);
+  }
+
+  cleanupMarkers(options: AbortOptions = {}): Promise<readonly BlobID[]> {
+    return this.#epochs.cleanupMarkers(options);
+  }
+
+  cleanupSuperseded(options: AbortOptions = {}): Promise<readonly BlobID[]> {
+    return this.#epochs.cleanupSuperseded(options);
+  }
+
+  readonly #merge: MergeIndexBlobs = (inputs, options) =>
+    mergeIndexBlobs(this.#options.fetcher, inputs, {
+      ...options,
+      version: this.#options.parameters().indexVersion,
+    });
+
+  /** The file is opened once more first: what cannot be read back must not become part of the index. */
+  #seal(file: Uint8Array, suffix: string): NamedIndexBlob {
+    const { id, bytes } = this.#options.sealer.seal(file, '', suffix);
+    this.#options.fetcher.openFile(id, file);
+    return { name: id, bytes };
+  }
+}

@@ -1,0 +1,49 @@
+import type { AbortOptions, BlobMetadata } from '../../blob/storage.ts';
+import { forEachLimit } from '../../parallel.ts';
+import type { IndexVersion } from '../../format/parameters.ts';
+import { buildIndexFromRecords } from '../index/index-builder.ts';
+import type { IndexRecord } from '../index/index-record.ts';
+import { mergeRecords } from '../index/merge-records.ts';
+import type { PackIndex } from '../index/pack-index.ts';
+import type { IndexBlobFetcher } from './index-blob-fetcher.ts';
+
+const FETCH_PARALLELISM = 4;
+
+export interface MergeIndexBlobsOptions extends AbortOptions {
+  readonly version: IndexVersion;
+  readonly randomSuffix?: Uint8Array;
+  /** Entries deleted before this (Unix seconds, exclusive) are left out. */
+  readonly dropDeletedBeforeSeconds?: number | undefined;
+}
+
+/** The entries of several index blobs as new index files: conflicts first, then what is dropped. */
+export async function mergeIndexBlobs(
+  fetcher: IndexBlobFetcher,
+  inputs: readonly BlobMetadata[],
+  options: MergeIndexBlobsOptions,
+): Promise<Uint8Array[]> {
+  const { signal, dropDeletedBeforeSeconds, ...build } = options;
+  const indexes: PackIndex[] = [];
+  await forEachLimit(
+    inputs,
+    { parallelism: FETCH_PARALLELISM, ...(signal === undefined ? {} : { signal }) },
+    async ({ id }, fetchSignal) => {
+      indexes.push(await fetcher.fetch(id, { signal: fetchSignal }));
+    },
+  );
+  const records = mergeRecords(indexes);
+  const kept =
+    dropDeletedBeforeSeconds === undefined
+      ? records
+      : withoutDeleted(records, dropDeletedBeforeSeconds);
+  return buildIndexFromRecords(kept, build);
+}
+
+function* withoutDeleted(
+  records: Iterable<IndexRecord>,
+  beforeSeconds: number,
+): Generator<IndexRecord, void> {
+  for (const record of records) {
+    if (!record.deleted || record.timestampSeconds >= beforeSeconds) yield record;
+  }
+}

@@ -1,0 +1,166 @@
+import type { AbortOptions, BlobMetadata, BlobReader } from '../blob/storage.ts';
+import type { Clock, EpochNanoseconds } from '../clock.ts';
+import { LongshoreError } from '../errors.ts';
+import type { EpochParameters } from '../format/parameters.ts';
+import { forEachLimit } from '../parallel.ts';
+import {
+  EPOCH_MARKER_PREFIX,
+  RANGE_PREFIX,
+  SINGLE_EPOCH_PREFIX,
+  UNCOMPACTED_PREFIX,
+  uncompactedPrefix,
+  parseEpochNumber,
+  WATERMARK_PREFIX,
+} from './epoch-names.ts';
+import {
+  createEpochSnapshot,
+  findWriteEpoch,
+  openEpochs,
+  selectActive,
+  type EpochSnapshot,
+  type IndexSelection,
+} from './epoch-snapshot.ts';
+
+/** A storage so slow that a snapshot expires while it is taken is not tried for ever. */
+const MAX_ATTEMPTS = 10;
+const LIST_PARALLELISM = 8;
+/** Above this many epochs one listing of all their blobs is cheaper than one each. */
+const MAX_EPOCH_LISTINGS = 32;
+
+/** A snapshot and how long it may be used. */
+export interface TimedSnapshot {
+  readonly snapshot: EpochSnapshot;
+  readonly loadedAt: EpochNanoseconds;
+  readonly validUntil: EpochNanoseconds;
+}
+
+export interface ActiveIndexBlobs {
+  readonly blobs: readonly BlobMetadata[];
+  /** Unix seconds; deleted entries up to it count as absent. Undefined: none. */
+  readonly deletionWatermarkSeconds: number | undefined;
+}
+
+export interface EpochStateOptions {
+  readonly storage: BlobReader;
+  readonly clock: Clock;
+  /** Asked anew each time: parameters change during a repository's life. */
+  readonly parameters: () => EpochParameters;
+}
+
+/**
+ * Reads the epoch state from blob names. A snapshot expires one refresh period after its first listing
+ * began: later than that, clean-up may have removed blobs that it relies on.
+ */
+export class EpochStateReader {
+  readonly #options: EpochStateOptions;
+  #current: TimedSnapshot | undefined;
+
+  constructor(options: EpochStateOptions) {
+    this.#options = options;
+  }
+
+  /** Forgets the snapshot at hand: the next use takes a new one. */
+  invalidate(): void {
+    this.#current = undefined;
+  }
+
+  isValid(timed: TimedSnapshot, remaining: EpochNanoseconds = 0n): boolean {
+    const now = this.#options.clock();
+    // A clock that went back says nothing about the age of the snapshot.
+    return now >= timed.loadedAt && now + remaining < timed.validUntil;
+  }
+
+  /** A snapshot that is valid for at least `remaining` nanoseconds more; STORAGE_FAILED if none can be had. */
+  async current(
+    options: AbortOptions & { readonly remaining?: EpochNanoseconds } = {},
+  ): Promise<TimedSnapshot> {
+    const { remaining = 0n } = options;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const timed = (this.#current ??= await this.#load(options));
+      if (this.isValid(timed, remaining)) return timed;
+      this.invalidate();
+    }
+    throw tooSlow();
+  }
+
+  /** The blobs that together hold the whole index. */
+  async loadActive(options: AbortOptions = {}): Promise<ActiveIndexBlobs> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const timed = await this.current(options);
+      const blobs = await this.complete(timed, selectActive(timed.snapshot), options);
+      if (blobs !== undefined) {
+        return { blobs, deletionWatermarkSeconds: timed.snapshot.deletionWatermarkSeconds };
+      }
+    }
+    throw tooSlow();
+  }
+
+  /** Lists what a selection lacks. Undefined if the snapshot expired meanwhile, and the lists may have gaps. */
+  async complete(
+    timed: TimedSnapshot,
+    selection: IndexSelection,
+    options: AbortOptions = {},
+  ): Promise<readonly BlobMetadata[] | undefined> {
+    const { epochsToList } = selection;
+    const listed = await this.#listEpochs(epochsToList, options);
+    if (!this.isValid(timed)) return undefined;
+    return [...selection.blobs, ...epochsToList.flatMap((epoch) => listed.get(epoch) ?? [])];
+  }
+
+  async #load(options: AbortOptions): Promise<TimedSnapshot> {
+    const { clock, parameters } = this.#options;
+    const loadedAt = clock();
+    const [markers, watermarks, singleEpochs, ranges] = await Promise.all([
+      this.#list(EPOCH_MARKER_PREFIX, options),
+      this.#list(WATERMARK_PREFIX, options),
+      this.#list(SINGLE_EPOCH_PREFIX, options),
+      this.#list(RANGE_PREFIX, options),
+    ]);
+    // Blobs are listed after the markers: an epoch that begins in between lies within the neighbours.
+    const uncompacted = await this.#listEpochs(openEpochs(findWriteEpoch(markers)), options);
+    return {
+      snapshot: createEpochSnapshot({ markers, watermarks, singleEpochs, ranges }, uncompacted),
+      loadedAt,
+      validUntil: loadedAt + parameters().epochRefreshFrequency,
+    };
+  }
+
+  async #listEpochs(
+    epochs: readonly number[],
+    options: AbortOptions,
+  ): Promise<ReadonlyMap<number, readonly BlobMetadata[]>> {
+    const listed = new Map<number, BlobMetadata[]>();
+    if (epochs.length > MAX_EPOCH_LISTINGS) {
+      const wanted = new Set(epochs);
+      for (const blob of await this.#list(UNCOMPACTED_PREFIX, options)) {
+        const epoch = parseEpochNumber(blob.id);
+        if (epoch === undefined || !wanted.has(epoch)) continue;
+        const blobs = listed.get(epoch);
+        if (blobs === undefined) listed.set(epoch, [blob]);
+        else blobs.push(blob);
+      }
+      return listed;
+    }
+    await forEachLimit(
+      epochs,
+      { ...options, parallelism: LIST_PARALLELISM },
+      async (epoch, signal) => {
+        listed.set(epoch, await this.#list(uncompactedPrefix(epoch), { signal }));
+      },
+    );
+    return listed;
+  }
+
+  async #list(prefix: string, options: AbortOptions): Promise<BlobMetadata[]> {
+    const blobs: BlobMetadata[] = [];
+    for await (const blob of this.#options.storage.listBlobs(prefix, options)) blobs.push(blob);
+    return blobs;
+  }
+}
+
+function tooSlow(): LongshoreError {
+  return new LongshoreError(
+    'STORAGE_FAILED',
+    'the storage lists blobs more slowly than the epoch refresh frequency allows',
+  );
+}
