@@ -1,5 +1,8 @@
-/** A reflected 32-bit CRC with initial value and final xor of all ones. Pass a result as `seed` to continue. */
-export type Crc = (data: Uint8Array, seed?: number) => number;
+/**
+ * A reflected 32-bit CRC with initial value and final xor of all ones, over `data[start..end)`. Pass a
+ * result as `seed` to continue.
+ */
+export type Crc = (data: Uint8Array, seed?: number, start?: number, end?: number) => number;
 
 const SLICES = 8;
 
@@ -9,10 +12,10 @@ const SLICES = 8;
  */
 export function createReflectedCrc(polynomial: number): Crc {
   const table = createTable(polynomial);
-  return (data, seed = 0) => {
+  return (data, seed = 0, start = 0, end = data.length) => {
     let crc = ~seed;
-    let i = 0;
-    for (const end = data.length - 7; i < end; i += 8) {
+    let i = start;
+    for (; i + 8 <= end; i += 8) {
       crc ^= data[i]! | (data[i + 1]! << 8) | (data[i + 2]! << 16) | (data[i + 3]! << 24);
       crc =
         table[0x700 | (crc & 0xff)]! ^
@@ -24,7 +27,7 @@ export function createReflectedCrc(polynomial: number): Crc {
         table[0x100 | data[i + 6]!]! ^
         table[data[i + 7]!]!;
     }
-    for (; i < data.length; i++) crc = table[(crc ^ data[i]!) & 0xff]! ^ (crc >>> 8);
+    for (; i < end; i++) crc = table[(crc ^ data[i]!) & 0xff]! ^ (crc >>> 8);
     return ~crc >>> 0;
   };
 }
