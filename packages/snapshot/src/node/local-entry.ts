@@ -165,13 +165,14 @@ class LocalDirectory extends LocalMetadata implements DirectoryEntry {
   }
 
   async readChildren(options: AbortOptions = {}): Promise<readonly Entry[]> {
+    options.signal?.throwIfAborted();
     const names = listNames(this.path);
     const entries: Entry[] = [];
     const typeOf = lazyDirectoryTypes(this.path);
     for (let i = 0; i < names.length; i++) {
-      if (i % ENTRIES_PER_TURN === 0) {
+      if (i > 0 && i % ENTRIES_PER_TURN === 0) {
+        await setImmediate();
         options.signal?.throwIfAborted();
-        if (i > 0) await setImmediate();
       }
       const entry = this.#child(names[i]!, typeOf);
       if (entry !== undefined) entries.push(entry);

@@ -9,18 +9,19 @@ import { sourceError } from './system-error.ts';
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export function openLocalFile(path: LocalPath, systemCalls: SystemCalls): FileReader {
-  return new LocalFileReader(openRegularFile(path), path, systemCalls);
+  return new LocalFileReader(openRegularFile(path).fd, path, systemCalls);
 }
 
 /** See `FileEntry.readWhole`. */
 export function readWholeLocalFile(path: LocalPath, target: Uint8Array): number | undefined {
-  const fd = openRegularFile(path);
+  const { fd, size } = openRegularFile(path);
   try {
     let length = 0;
     while (length < target.length) {
       const count = readSync(fd, target, length, target.length - length, null);
-      if (count === 0) return length;
       length += count;
+      // All of it as of now; a size of 0 may also be that of a file whose length nobody knows.
+      if (count === 0 || length === size) return length;
     }
     return readSync(fd, new Uint8Array(1), 0, 1, null) === 0 ? length : undefined;
   } catch (cause) {
@@ -30,14 +31,15 @@ export function readWholeLocalFile(path: LocalPath, target: Uint8Array): number 
   }
 }
 
-function openRegularFile(path: LocalPath): number {
+function openRegularFile(path: LocalPath): { readonly fd: number; readonly size: number } {
   let fd: number;
   try {
     fd = openSync(path, OPEN_FLAGS);
   } catch (cause) {
     throw sourceError('open', path.toString(), cause);
   }
-  if (fstatSync(fd).isFile()) return fd;
+  const stats = fstatSync(fd);
+  if (stats.isFile()) return { fd, size: stats.size };
   closeSync(fd);
   throw new LongshoreError('SOURCE_UNREADABLE', `open ${path.toString()}: no longer a file`, {
     path: path.toString(),

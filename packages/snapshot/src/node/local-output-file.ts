@@ -44,6 +44,7 @@ export class LocalOutputFile implements OutputFile {
   /** Undefined: zeros are written like everything else. */
   readonly #sparseBlockSize: number | undefined;
   #written = 0;
+  #lengthIsSet = false;
 
   /** Owns `fd` from here on, even if this throws. */
   constructor(
@@ -62,7 +63,6 @@ export class LocalOutputFile implements OutputFile {
     this.#options = options;
     try {
       this.#sparseBlockSize = options.writeSparseFiles ? fstatSync(fd).blksize : undefined;
-      if (attributes.size > 0) ftruncateSync(fd, attributes.size);
     } catch (cause) {
       this.abandon();
       throw targetError('create', path, cause);
@@ -78,6 +78,7 @@ export class LocalOutputFile implements OutputFile {
       });
     }
     try {
+      this.#setLengthBefore(data.length);
       if (this.#sparseBlockSize === undefined) writeFullyAt(this.#fd, position, data);
       else writeSparselyAt(this.#fd, position, data, this.#sparseBlockSize);
     } catch (cause) {
@@ -114,6 +115,14 @@ export class LocalOutputFile implements OutputFile {
     } finally {
       this.#discard();
     }
+  }
+
+  /** Parts may arrive in any order, and holes are left in a file of full length. One dense write sets it by itself. */
+  #setLengthBefore(count: number): void {
+    if (this.#lengthIsSet) return;
+    const { size } = this.#attributes;
+    if (count < size || this.#sparseBlockSize !== undefined) ftruncateSync(this.#fd, size);
+    this.#lengthIsSet = true;
   }
 
   #discard(): void {
