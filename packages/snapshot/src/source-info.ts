@@ -11,7 +11,7 @@ export const GLOBAL_SOURCE: SourceInfo = { host: '', userName: '', path: '' };
 
 /** `user@host:path`, `user@host`, `@host` or `(global)`. */
 export function formatSource(source: SourceInfo): string {
-  if (source.host === '') return '(global)';
+  if (sameSource(source, GLOBAL_SOURCE)) return '(global)';
   const owner = `${source.userName}@${source.host}`;
   return source.path === '' ? owner : `${owner}:${source.path}`;
 }
@@ -30,8 +30,8 @@ export function parseSource(
 ): SourceInfo {
   if (text === '(global)') return GLOBAL_SOURCE;
   const at = text.indexOf('@');
-  const colon = text.indexOf(':', at + 1);
-  if (at > 0 && colon > 0) {
+  const colon = text.indexOf(':');
+  if (at > 0 && colon > at) {
     return {
       userName: text.slice(0, at),
       host: text.slice(at + 1, colon),

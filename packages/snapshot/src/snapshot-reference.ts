@@ -1,0 +1,72 @@
+import {
+  LongshoreError,
+  parseObjectID,
+  type AbortOptions,
+  type ObjectID,
+  type Repository,
+} from '@longshore/repo';
+import type { DirEntry } from './dir-manifest.ts';
+import { entryOfObject, findEntry } from './repository-entry.ts';
+import { compareSnapshotTimes, type SnapshotManifest } from './snapshot-manifest.ts';
+import { listSnapshots } from './snapshot-store.ts';
+
+/** What `<manifest ID or root object ID>[/path]` names. */
+export interface SnapshotReference {
+  /** Oldest first. Several only if they share a root object; none if the text names another object. */
+  readonly snapshots: readonly SnapshotManifest[];
+  /** The object named by an object ID. */
+  readonly objectID: ObjectID | undefined;
+  /** Below the root; empty for the root itself. */
+  readonly path: string;
+}
+
+/**
+ * Looks a snapshot up by manifest ID, root object ID or either followed by a path. An object ID that is no
+ * snapshot's root still names its object. INVALID_ARGUMENT if the text is neither.
+ */
+export async function findSnapshotReference(
+  repository: Repository,
+  text: string,
+  options: AbortOptions = {},
+): Promise<SnapshotReference> {
+  const slash = text.search(/[/\\]/);
+  const id = slash < 0 ? text : text.slice(0, slash);
+  const path = slash < 0 ? '' : text.slice(slash + 1).replaceAll('\\', '/');
+  const all = await listSnapshots(repository, undefined, options);
+  const byID = all.find((snapshot) => snapshot.id === id);
+  if (byID !== undefined) return { snapshots: [byID], objectID: undefined, path };
+  const objectID = parseReferencedObject(id);
+  const snapshots = all
+    .filter(({ rootEntry }) => rootEntry?.objectID === objectID)
+    .sort(compareSnapshotTimes);
+  return { snapshots, objectID, path };
+}
+
+function parseReferencedObject(id: string): ObjectID {
+  try {
+    return parseObjectID(id);
+  } catch (cause) {
+    throw new LongshoreError(
+      'INVALID_ARGUMENT',
+      `${JSON.stringify(id)} is neither the ID of a snapshot nor that of an object`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * The entry that a reference names. Among several snapshots with one root object the latest gives the root's
+ * metadata. PATH_NOT_FOUND if the path or the snapshot's root is missing.
+ */
+export async function findReferencedEntry(
+  repository: Repository,
+  text: string,
+  options: AbortOptions = {},
+): Promise<DirEntry> {
+  const { snapshots, objectID, path } = await findSnapshotReference(repository, text, options);
+  const root = snapshots.at(-1)?.rootEntry ?? (objectID && entryOfObject(objectID));
+  if (root === undefined) {
+    throw new LongshoreError('PATH_NOT_FOUND', `snapshot ${text} has no root`, { path });
+  }
+  return findEntry(repository, root, path, options);
+}
