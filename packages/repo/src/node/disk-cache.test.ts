@@ -27,7 +27,7 @@ afterEach(() => {
   rmSync(join(folder, '..'), { recursive: true, force: true });
 });
 
-const create = (maxBytes = 1_000_000, key = hmacKey): DiskCache =>
+const create = (maxBytes = 1_000_000, key: Uint8Array = hmacKey): DiskCache =>
   createDiskCache({ folder, maxBytes, hmacKey: key });
 
 const files = (): string[] =>
