@@ -114,18 +114,19 @@ describe('a local directory', () => {
     const server = createServer().listen(join(folder, 'socket'));
     try {
       const entries = await childrenByName(openDirectory(folder));
-      const shown = [...entries.values()].map((entry) =>
-        entry.type === 'unknown'
-          ? [entry.name, entry.kind, entry.size]
-          : [entry.name, entry.type, entry.size],
-      );
-      expect(shown.toSorted()).toEqual([
-        ['dir', 'd', 0],
-        ['fifo', 'fifo', 0],
-        ['file', 'f', 4],
-        ['link', 's', 9],
-        ['socket', 'socket', 0],
+      const shown = [...entries.values()].map((entry): [string, [string, number]] => [
+        entry.name,
+        [entry.type === 'unknown' ? entry.kind : entry.type, entry.size],
       ]);
+      expect(new Map(shown)).toEqual(
+        new Map([
+          ['dir', ['d', 0]],
+          ['fifo', ['fifo', 0]],
+          ['file', ['f', 4]],
+          ['link', ['s', 9]],
+          ['socket', ['socket', 0]],
+        ]),
+      );
       const link = entries.get('link') as SymlinkEntry;
       expect(Buffer.from(link.readTarget()).toString()).toBe('/no/where');
     } finally {
@@ -143,7 +144,7 @@ describe('a local directory', () => {
       calls.closeDirectory(root);
       const { mtimeNs } = lstatSync(join(folder, 'file'), { bigint: true });
       expect((await child('file')).mtime).toBe(mtimeNs);
-      if (calls.exactTimes) expect(mtimeNs).toBe(time);
+      expect(mtimeNs === time || !calls.exactTimes).toBe(true);
     },
   );
 
@@ -198,7 +199,7 @@ describe('a local directory', () => {
     // More than one batch: the second is examined after another task had its turn.
     for (let i = 0; i < 5000; i++) writeFileSync(join(folder, `file${i}`), '');
     const listing = openDirectory(folder).readChildren();
-    const last = readdirSync(folder).at(-1)!;
+    const last = readdirSync(folder).at(-1) ?? '';
     unlinkSync(join(folder, last));
     const names = new Set((await listing).map((entry) => entry.name));
     expect(names.size).toBe(4999);

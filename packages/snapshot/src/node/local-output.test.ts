@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
 import {
@@ -135,9 +136,12 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       await withOutput(
         async (output) => {
           const path = [output.root];
-          for (let i = 0; i < depth; i++) path.push(await path.at(-1)!.createDirectory(`d${i}`));
+          for (let i = 0; i < depth; i++) {
+            const parent = path[i] ?? output.root;
+            path.push(await parent.createDirectory(`d${i}`));
+          }
           const wide = await Promise.all(
-            Array.from({ length: 50 }, async (_unused, i) => path[0]!.createDirectory(`w${i}`)),
+            Array.from({ length: 50 }, async (_unused, i) => output.root.createDirectory(`w${i}`)),
           );
           // The root and the two that may be open.
           expect(readdirSync('/proc/self/fd').length).toBe(before + 3);
@@ -209,7 +213,10 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       expectTime('file');
     });
 
-    it.each([true, false])('takes the room of its zeros unless sparse (%s)', async (sparse) => {
+    it.each([
+      { sparse: true, least: 0, most: 64 * 1024 },
+      { sparse: false, least: 3 << 20, most: 4 << 20 },
+    ])('takes the room of its zeros unless sparse: $sparse', async ({ sparse, least, most }) => {
       const size = 3 << 20;
       const data = Buffer.alloc(size);
       data.write('data', 1 << 20);
@@ -225,8 +232,8 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       );
       expect(readFileSync(join(target, 'file')).equals(data)).toBe(true);
       const allocated = Number(stats('file').blocks) * 512;
-      if (sparse) expect(allocated).toBeLessThanOrEqual(64 * 1024);
-      else expect(allocated).toBeGreaterThanOrEqual(size);
+      expect(allocated).toBeGreaterThanOrEqual(least);
+      expect(allocated).toBeLessThanOrEqual(most);
     });
 
     it('written sparsely over an older one has zeros where the snapshot has', async () => {
@@ -528,12 +535,12 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       utimesSync(join(outside, 'victim'), 1, 1);
     });
     afterEach(() => {
-      expect(readdirSync(outside)).toEqual(['victim']);
-      expect(readFileSync(join(outside, 'victim'), 'utf8')).toBe('untouched');
+      assert.deepEqual(readdirSync(outside), ['victim']);
+      assert.equal(readFileSync(join(outside, 'victim'), 'utf8'), 'untouched');
       const { mode, mtimeNs } = lstatSync(join(outside, 'victim'), { bigint: true });
-      expect(Number(mode) & 0o7777).toBe(0o600);
-      expect(mtimeNs).toBe(1_000_000_000n);
-      expect(readdirSync(folder).toSorted()).toEqual(['outside', 'target']);
+      assert.equal(Number(mode) & 0o7777, 0o600);
+      assert.equal(mtimeNs, 1_000_000_000n);
+      assert.deepEqual(readdirSync(folder).toSorted(), ['outside', 'target']);
     });
 
     it.each(['', '.', '..', '../outside/victim', '/etc', 'a/b', 'nul\0'])(
@@ -633,6 +640,4 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
   });
 });
 
-it.skipIf(isRoot)('tests owners and missing rights only as root', () => {
-  process.stderr.write('SKIPPED: run as root to test owners, setuid and missing rights\n');
-});
+if (!isRoot) process.stderr.write('not root: owners, setuid and missing rights stay untested\n');

@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   constants,
-  fstatSync,
   ftruncateSync,
   lstatSync,
   mkdirSync,
@@ -20,6 +19,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { errorCode } from '@longshore/repo';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFsCalls } from './fs-calls.ts';
 import { createLibcCalls } from './libc-calls.ts';
@@ -181,13 +181,16 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
     const directory = calls.openDirectory(root, 'dir');
     renameSync(join(folder, 'dir'), join(folder, 'moved'));
     symlinkSync('outside', join(folder, 'dir'));
+    let outcome = 'made where the directory is now';
     try {
       calls.makeDirectory(directory, 'made', 0o700);
     } catch (error) {
-      expect(error).toMatchObject({ code: 'TARGET_UNSAFE' });
+      outcome = errorCode(error) ?? String(error);
     }
     calls.closeDirectory(directory);
     expect(readdirSync(join(folder, 'outside'))).toEqual([]);
+    const made = readdirSync(join(folder, 'moved')).length === 1;
+    expect(outcome).toBe(made ? 'made where the directory is now' : 'TARGET_UNSAFE');
   });
 
   it('finds the data of a sparse file, or takes all of it for data', () => {
@@ -196,15 +199,10 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
     ftruncateSync(fd, size);
     writeSync(fd, 'x', 4 * 1024 * 1024);
     const regions = [...calls.dataRegions(fd, size)];
-    const holes = Number(fstatSync(fd, { bigint: true }).blocks) * 512 < size;
     closeSync(fd);
-    if (calls.exactTimes && holes) {
-      expect(regions).toHaveLength(1);
-      expect(regions[0]!.offset).toBe(4 * 1024 * 1024);
-      expect(regions[0]!.length).toBeLessThanOrEqual(1024 * 1024);
-    } else {
-      expect(regions).toEqual([{ offset: 0, length: size }]);
-    }
+    expect(regions).toHaveLength(1);
+    expect(regions[0]?.offset).toBe(calls.exactTimes ? 4 << 20 : 0);
+    expect(regions[0]?.length).toBeLessThanOrEqual(calls.exactTimes ? 1 << 20 : size);
   });
 
   it('finds no data in a file of holes only and in an empty file', () => {
