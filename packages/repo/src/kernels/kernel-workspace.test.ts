@@ -91,6 +91,8 @@ it('lets threads with scratch areas of their own hash one memory at the same tim
     return results;
   });
   for (const results of await Promise.all(answers)) {
-    expect(results.map((round) => round.map(encodeHex))).toEqual(Array(10).fill(expected));
+    expect(results.map((round) => round.map(encodeHex))).toEqual(
+      Array.from({ length: 10 }, () => expected),
+    );
   }
 });
