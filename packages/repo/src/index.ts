@@ -1,14 +1,113 @@
-export type { AbortOptions, ByteRange } from './blob/storage.ts';
-export { compareBytes, concatBytes, encodeHex, encodeUtf8, equalBytes } from './bytes.ts';
 export {
+  KEY_DERIVATION_NAMES,
+  type AesGcm,
+  type Algorithms,
+  type KeyDerivationName,
+} from './algorithms.ts';
+export {
+  parseBlobID,
+  type AbortOptions,
+  type BlobID,
+  type BlobMetadata,
+  type BlobReader,
+  type BlobRetention,
+  type BlobStorage,
+  type ByteRange,
+  type PutBlobOptions,
+  type RetentionMode,
+} from './blob/storage.ts';
+export type { StorageOperation } from './blob/decorate-storage.ts';
+export {
+  createMemoryStorage,
+  type MemoryStorage,
+  type MemoryStorageOptions,
+} from './blob/memory-storage.ts';
+export {
+  createObservedStorage,
+  createStorageCounters,
+  type ObservedStorageOptions,
+  type OperationCounters,
+  type StorageCounters,
+  type StorageEvent,
+} from './blob/observed.ts';
+export { createPrefixedStorage } from './blob/prefixed.ts';
+export { createReadOnlyStorage } from './blob/read-only.ts';
+export {
+  createRetryingStorage,
+  DEFAULT_RETRY_POLICY,
+  type RetryEvent,
+  type RetryingStorageOptions,
+  type RetryPolicy,
+} from './blob/retrying.ts';
+export {
+  createThrottledStorage,
+  type ThrottledStorage,
+  type ThrottlingLimits,
+  type ThrottlingOptions,
+} from './blob/throttling.ts';
+export {
+  bytesLength,
+  bytesParts,
+  compareBytes,
+  concatBytes,
+  decodeHex,
+  decodeUtf8,
+  encodeHex,
+  encodeUtf8,
+  equalBytes,
+  type Bytes,
+} from './bytes.ts';
+export {
+  createSystemClock,
   formatGoTime,
+  GO_ZERO_TIME,
+  NANOSECONDS_PER_MILLISECOND,
   NANOSECONDS_PER_SECOND,
   parseGoTime,
+  systemSleep,
+  webRandomSource,
   type Clock,
   type EpochNanoseconds,
+  type RandomSource,
+  type Sleep,
 } from './clock.ts';
-export { COMPRESSION_HEADER_IDS, type CompressorName } from './compression/compressor.ts';
-export { CorruptDataError, errorCode, hasCode, invariant, LongshoreError } from './errors.ts';
+export {
+  COMPRESSION_HEADER_IDS,
+  type Compressor,
+  type CompressorName,
+} from './compression/compressor.ts';
+export type { CompressorTable } from './compression/compressor-table.ts';
+export { createMemoryCache, type ContentCache } from './content/content-cache.ts';
+export type { ContentEngine, ContentEngineFactory } from './content/content-engine.ts';
+export {
+  contentPrefix,
+  isContentID,
+  parseContentID,
+  type ContentID,
+  type ContentPrefix,
+} from './content/content-id.ts';
+export type { ContentInfo } from './content/content-info.ts';
+export type { ContentManager, WriteContentOptions } from './content/content-manager.ts';
+export type { ContentPreparer, Slot, SlotPool } from './content/content-preparer.ts';
+export type {
+  ContentReader,
+  IterateContentsOptions,
+  ReadContentsOptions,
+} from './content/content-reader.ts';
+export { createRepository, type CreateOptions } from './create.ts';
+export { ENCRYPTION_NAMES, type EncryptionName } from './encryption/content-cipher.ts';
+export {
+  CorruptDataError,
+  describeError,
+  errorCode,
+  hasCode,
+  invariant,
+  LongshoreError,
+  type ErrorCode,
+  type ErrorFacts,
+} from './errors.ts';
+export { changePassword, setParameters, type ParameterChanges } from './format/change-format.ts';
+export type { FormatManager } from './format/format-manager.ts';
 export {
   encodeGoJSON,
   encodeGoString,
@@ -18,13 +117,46 @@ export {
   sortedRecord,
 } from './format/go-json.ts';
 export { decodeGoUtf8 } from './format/go-utf8.ts';
-export { isDirectoryObjectID, parseObjectID, type ObjectID } from './object/object-id.ts';
+export type { FormatVersion, RepositoryFormat } from './format/parameters.ts';
+export { recoverFormatBlob } from './format/recover-format.ts';
+export { HASH_NAMES, type HashName } from './hashing/content-hash.ts';
+export {
+  defaultMaintenanceParameters,
+  MAINTENANCE_LABELS,
+  maintenanceParametersJSON,
+  parseMaintenanceParameters,
+  type MaintenanceParameters,
+} from './maintenance/parameters.ts';
+export { isManifestID, parseManifestID } from './manifest/manifest-id.ts';
+export {
+  indexObjectID,
+  isDirectoryObjectID,
+  objectReference,
+  parseObjectID,
+  type ObjectID,
+  type ObjectReference,
+} from './object/object-id.ts';
+export { decodeDirectObject } from './object/object-reader.ts';
+export { openRepository, type OpenOptions } from './open.ts';
+export { Budget, forEachLimit, type ForEachLimitOptions } from './parallel.ts';
+export { portableAlgorithms } from './portable-algorithms.ts';
+export {
+  OpenRepository,
+  OpenWritableRepository,
+  writeSession,
+  type ClientIdentity,
+} from './repository.ts';
 export type {
   Labels,
   Manifest,
   ManifestEntry,
   ManifestID,
+  ObjectChunk,
   ObjectReader,
+  ObjectWriter,
+  ObjectWriterOptions,
   Repository,
   RepositoryWriter,
+  WritableRepository,
+  WriteSessionOptions,
 } from './repository-contract.ts';

@@ -65,11 +65,22 @@ export class Budget {
     } else {
       await this.#wait(granted, options.signal);
     }
+    return this.#giveBack(granted);
+  }
+
+  /** Undefined if the amount is not free at once, or if others wait for it. */
+  tryAcquire(amount: number): (() => void) | undefined {
+    if (this.#waiting.length > 0 || this.#free < amount) return undefined;
+    this.#free -= amount;
+    return this.#giveBack(amount);
+  }
+
+  #giveBack(amount: number): () => void {
     let held = true;
     return () => {
       if (!held) return;
       held = false;
-      this.#free += granted;
+      this.#free += amount;
       this.#serve();
     };
   }

@@ -9,6 +9,7 @@ import type { ContentEngine } from './content/content-engine.ts';
 import type { ContentKernel } from './content/content-kernel.ts';
 import type { ContentReader } from './content/content-reader.ts';
 import type { BlobSealer } from './content/indexblob/blob-sealing.ts';
+import type { IndexBlobManager } from './content/indexblob/index-blob-manager.ts';
 import { PackBuffers, PackWriter } from './content/pack-writer.ts';
 import { SessionContents } from './content/session-contents.ts';
 import { createSessionID } from './content/session-id.ts';
@@ -74,6 +75,7 @@ export interface WritableParts extends RepositoryParts {
   /** Applies retention. */
   readonly storage: BlobStorage;
   readonly sealer: BlobSealer;
+  readonly indexBlobs: IndexBlobManager;
   readonly identity: ClientIdentity;
   /** Packs on their way to the storage at once, of each writer. */
   readonly parallelUploads: number;

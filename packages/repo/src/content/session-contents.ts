@@ -9,7 +9,7 @@ import { COMPRESSION_HEADER_IDS, type CompressorName } from '../compression/comp
 import { LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { Pool } from '../parallel.ts';
-import type { CommittedContents } from './committed-contents.ts';
+import { contentNotFound, type CommittedContents } from './committed-contents.ts';
 import { contentPrefix, makeContentID, type ContentID, type ContentPrefix } from './content-id.ts';
 import { compareContentInfo, type ContentInfo } from './content-info.ts';
 import { MAX_CONTENT_LENGTH } from './content-kernel.ts';
@@ -485,12 +485,6 @@ function checkContentLength(data: Uint8Array): void {
 function winner(a: ContentInfo | undefined, b: ContentInfo | undefined): ContentInfo | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return compareContentInfo(a, b) >= 0 ? a : b;
-}
-
-export function contentNotFound(id: ContentID): LongshoreError {
-  return new LongshoreError('CONTENT_NOT_FOUND', `content ${id} is not in the repository`, {
-    contentID: id,
-  });
 }
 
 function abortOptions(signal: AbortSignal | undefined): AbortOptions {

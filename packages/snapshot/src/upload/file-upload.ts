@@ -66,17 +66,26 @@ export class FileUpload {
     this.#options = options;
   }
 
+  /**
+   * Reads a small file at once; `stored` settles when it is in the repository. Undefined: the file is not
+   * small and `run` has to stream it.
+   */
+  async readIfSmall(): Promise<{ readonly stored: Promise<UploadedFile> } | undefined> {
+    if (this.#file.size > SMALL_FILE_LENGTH) return undefined;
+    const small = await this.#environment.batcher.add(this.#file, this.#options);
+    if (small === undefined) return undefined;
+    this.#environment.onBytes(small.length);
+    const stored = small.stored.then((objectID) => ({ objectID, size: small.length, parts: 1 }));
+    return { stored };
+  }
+
+  /** Streams the file, in parts if it is large enough. */
   async run(): Promise<UploadedFile> {
-    if (this.#file.size <= SMALL_FILE_LENGTH) {
-      const small = await this.#environment.batcher.add(this.#file, this.#options);
-      if (small !== undefined) {
-        this.#environment.onBytes(small.length);
-        return { objectID: await small.stored, size: small.length, parts: 1 };
-      }
+    const [only, ...others] = fileParts(this.#file.size, this.#options.parallelUploadAboveSize);
+    if (only === undefined || others.length > 0) {
+      return this.#storeParts(only === undefined ? [] : [only, ...others]);
     }
-    const parts = fileParts(this.#file.size, this.#options.parallelUploadAboveSize);
-    if (parts.length === 1) return { ...(await this.#storePart(parts[0]!)), parts: 1 };
-    return this.#storeParts(parts);
+    return { ...(await this.#storePart(only)), parts: 1 };
   }
 
   /**

@@ -22,6 +22,8 @@ export type UploadEvent =
       readonly error: string;
       readonly ignored: boolean;
     }
+  /** A directory of an earlier snapshot could not be read: nothing below it counts as unchanged. */
+  | { readonly type: 'previous-unreadable'; readonly name: string; readonly error: string }
   /** `bytes` of file data were read. */
   | { readonly type: 'bytes-read'; readonly bytes: number }
   | { readonly type: 'checkpoint'; readonly manifestID: string; readonly rootObjectID: ObjectID };

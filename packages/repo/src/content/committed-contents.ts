@@ -1,0 +1,108 @@
+import type { AbortOptions, BlobReader } from '../blob/storage.ts';
+import type { Clock, EpochNanoseconds } from '../clock.ts';
+import { LongshoreError } from '../errors.ts';
+import type { RepositoryFormat } from '../format/parameters.ts';
+import type { ContentFetcher } from './content-fetcher.ts';
+import type { ContentID } from './content-id.ts';
+import type { ContentInfo } from './content-info.ts';
+import type {
+  ContentReader,
+  IterateContentsOptions,
+  ReadContentsOptions,
+} from './content-reader.ts';
+import type { ActiveIndexSource, IndexBlobWriter } from './indexblob/index-blob-manager.ts';
+import type { LoadedIndexes } from './indexblob/loaded-indexes.ts';
+
+/** Nanoseconds: how old a client's view of the index may get. Kopia's constant. */
+const INDEX_MAX_AGE: EpochNanoseconds = 15n * 60_000_000_000n;
+
+export interface CommittedContentsOptions {
+  readonly storage: BlobReader;
+  readonly fetcher: ContentFetcher;
+  readonly indexes: LoadedIndexes;
+  /** A reader's source of index blobs, or a writer's. */
+  readonly indexBlobs: ActiveIndexSource | IndexBlobWriter;
+  readonly format: () => RepositoryFormat;
+  readonly clock: Clock;
+}
+
+/** What all writers of a repository have committed, as of the last refresh. */
+export class CommittedContents implements ContentReader {
+  readonly storage: BlobReader;
+  readonly fetcher: ContentFetcher;
+  readonly #options: CommittedContentsOptions;
+  #refreshedAt: EpochNanoseconds | undefined;
+
+  constructor(options: CommittedContentsOptions) {
+    this.#options = options;
+    this.storage = options.storage;
+    this.fetcher = options.fetcher;
+  }
+
+  get format(): RepositoryFormat {
+    return this.#options.format();
+  }
+
+  contentInfo(id: ContentID): ContentInfo | undefined {
+    return this.#options.indexes.current.find(id);
+  }
+
+  iterateContents(options?: IterateContentsOptions): Iterable<ContentInfo> {
+    return this.#options.indexes.current.iterate(options);
+  }
+
+  async getContent(id: ContentID, options: AbortOptions = {}): Promise<Uint8Array> {
+    return this.fetcher.fetch(this.#existing(id), options);
+  }
+
+  async readContents(
+    ids: Iterable<ContentID>,
+    visit: (id: ContentID, data: Uint8Array) => Promise<void> | void,
+    options: ReadContentsOptions = {},
+  ): Promise<void> {
+    await this.fetcher.fetchMany(this.#existingAll(ids), visit, options);
+  }
+
+  async refresh(options: AbortOptions = {}): Promise<void> {
+    const startedAt = this.#options.clock();
+    await this.#options.indexes.refresh(options);
+    this.#refreshedAt = startedAt;
+  }
+
+  /** Refreshes a view that is 15 minutes old, or from the future. */
+  async refreshIfStale(options: AbortOptions = {}): Promise<void> {
+    const age =
+      this.#refreshedAt === undefined ? undefined : this.#options.clock() - this.#refreshedAt;
+    if (age === undefined || age < 0n || age >= INDEX_MAX_AGE) await this.refresh(options);
+  }
+
+  /** Commits index files whose packs are durable; from then on they count here and for everybody. */
+  async commitIndexes(
+    files: readonly Uint8Array[],
+    sessionID: string,
+    options: AbortOptions = {},
+  ): Promise<void> {
+    const { indexBlobs, indexes } = this.#options;
+    if (!('writeIndexBlobs' in indexBlobs)) {
+      throw new LongshoreError('READ_ONLY', 'the repository is open for reading only');
+    }
+    const blobs = await indexBlobs.writeIndexBlobs(files, sessionID, options);
+    indexes.adopt(blobs, files);
+  }
+
+  #existing(id: ContentID): ContentInfo {
+    const info = this.contentInfo(id);
+    if (info === undefined) throw contentNotFound(id);
+    return info;
+  }
+
+  *#existingAll(ids: Iterable<ContentID>): Generator<ContentInfo, void, void> {
+    for (const id of ids) yield this.#existing(id);
+  }
+}
+
+export function contentNotFound(id: ContentID): LongshoreError {
+  return new LongshoreError('CONTENT_NOT_FOUND', `content ${id} is not in the repository`, {
+    contentID: id,
+  });
+}

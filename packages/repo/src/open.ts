@@ -1,0 +1,219 @@
+import { createSplitter } from '@longshore/chunker';
+import type { Algorithms } from './algorithms.ts';
+import type { AbortOptions, BlobReader, BlobStorage } from './blob/storage.ts';
+import {
+  createSystemClock,
+  systemSleep,
+  webRandomSource,
+  type Clock,
+  type RandomSource,
+  type Sleep,
+} from './clock.ts';
+import { CommittedContents } from './content/committed-contents.ts';
+import type { ContentCache } from './content/content-cache.ts';
+import type { ContentEngineFactory } from './content/content-engine.ts';
+import { ContentFetcher } from './content/content-fetcher.ts';
+import type { ContentInfo } from './content/content-info.ts';
+import type { ContentKernel } from './content/content-kernel.ts';
+import { compressorTable, createContentKernel } from './content/create-kernel.ts';
+import { inThreadEngine } from './content/in-thread-engine.ts';
+import { BlobSealer } from './content/indexblob/blob-sealing.ts';
+import { EpochIndexBlobs } from './content/indexblob/epoch-index-blobs.ts';
+import { IndexBlobFetcher } from './content/indexblob/index-blob-fetcher.ts';
+import type {
+  ActiveIndexSource,
+  IndexBlobManager,
+} from './content/indexblob/index-blob-manager.ts';
+import { LegacyIndexBlobs, LegacyIndexReader } from './content/indexblob/legacy-index-blobs.ts';
+import { LoadedIndexes } from './content/indexblob/loaded-indexes.ts';
+import { EpochStateReader } from './epoch/epoch-state-reader.ts';
+import { openFormat, type FormatManager } from './format/format-manager.ts';
+import { withRetention } from './format/retaining-storage.ts';
+import {
+  OpenRepository,
+  OpenWritableRepository,
+  repositorySplitter,
+  type ClientIdentity,
+  type RepositoryParts,
+} from './repository.ts';
+
+/** Packs on their way to the storage at once, where the caller does not say. */
+const DEFAULT_PARALLEL_UPLOADS = 2;
+
+export interface OpenOptions<S extends BlobReader = BlobReader> extends AbortOptions {
+  readonly storage: S;
+  readonly password: string;
+  /** Default: `portableAlgorithms()`. */
+  readonly algorithms?: Algorithms;
+  /** Default: everything on the calling thread. `nativeEngine()` of `@longshore/repo/node` uses all processors. */
+  readonly engine?: ContentEngineFactory;
+  /** Keeps index blobs and directory contents near. */
+  readonly cache?: ContentCache;
+  readonly clock?: Clock;
+  readonly random?: RandomSource;
+  readonly sleep?: Sleep;
+  /** Who writes, for session markers. Default: `longshore@localhost`. */
+  readonly identity?: ClientIdentity;
+  /** Packs on their way to the storage at once, 1 or more; each takes a pack buffer. Default 2. */
+  readonly parallelUploads?: number;
+  /** This client holds the upgrade lock under this name. */
+  readonly upgradeOwnerID?: string;
+  /** A content that error correction had to mend. */
+  readonly onRepaired?: (info: ContentInfo) => void;
+}
+
+/**
+ * Opens a repository; what the storage can do decides what the repository can do. Fails with
+ * REPOSITORY_NOT_INITIALIZED, INVALID_PASSWORD, REPOSITORY_LOCKED or UNSUPPORTED.
+ */
+export function openRepository(options: OpenOptions<BlobStorage>): Promise<OpenWritableRepository>;
+export function openRepository(options: OpenOptions): Promise<OpenRepository>;
+export async function openRepository(
+  options: OpenOptions,
+): Promise<OpenRepository | OpenWritableRepository> {
+  const algorithms = await algorithmsOf(options);
+  const clock = options.clock ?? createSystemClock();
+  const formatManager = await openFormat({
+    storage: options.storage,
+    password: options.password,
+    algorithms,
+    clock,
+    upgradeOwnerID: options.upgradeOwnerID,
+    ...abortOptions(options),
+  });
+  return openWithFormat(formatManager, { ...options, algorithms, clock });
+}
+
+async function algorithmsOf({ algorithms }: OpenOptions): Promise<Algorithms> {
+  if (algorithms !== undefined) return algorithms;
+  const { portableAlgorithms } = await import('./portable-algorithms.ts');
+  return portableAlgorithms();
+}
+
+/** The rest of opening, once the format is known: what creation shares. */
+export async function openWithFormat(
+  formatManager: FormatManager,
+  options: OpenOptions & { readonly algorithms: Algorithms; readonly clock: Clock },
+): Promise<OpenRepository | OpenWritableRepository> {
+  const { algorithms, clock, storage } = options;
+  const random = options.random ?? webRandomSource;
+  const format = formatManager.current();
+  const kernel = await createContentKernel(algorithms, format);
+  const { engine: createEngine = inThreadEngine } = options;
+  const { maxSegmentSize } = createSplitter(repositorySplitter(format.splitter));
+  const engine = await createEngine({
+    format,
+    algorithms,
+    kernel,
+    minimumSlotSize: maxSegmentSize,
+  });
+  try {
+    const sealer = new BlobSealer(kernel.parts);
+    const target = isWritable(storage)
+      ? withRetention(storage, () => formatManager.blobConfiguration)
+      : undefined;
+    const environment = { formatManager, kernel, sealer, clock, random };
+    const indexFetcher = indexBlobFetcher(options, environment);
+    const indexBlobs =
+      target === undefined
+        ? indexBlobSource(storage, environment)
+        : indexBlobManager(target, indexFetcher, environment);
+    const committed = new CommittedContents({
+      storage,
+      fetcher: new ContentFetcher({
+        storage,
+        preparer: engine.preparer,
+        cache: options.cache,
+        onRepaired: options.onRepaired,
+      }),
+      indexes: new LoadedIndexes({
+        source: indexBlobs,
+        fetcher: indexFetcher,
+        sleep: options.sleep ?? systemSleep,
+      }),
+      indexBlobs,
+      format: () => formatManager.current(),
+      clock,
+    });
+    await committed.refresh(abortOptions(options));
+    const compressors = compressorTable(algorithms);
+    const parts: RepositoryParts = {
+      formatManager,
+      kernel,
+      engine,
+      committed,
+      compressors,
+      clock,
+      random,
+    };
+    if (target === undefined) return new OpenRepository(parts);
+    return new OpenWritableRepository({
+      ...parts,
+      storage: target,
+      sealer,
+      indexBlobs: indexBlobs as IndexBlobManager,
+      identity: options.identity ?? { userName: 'longshore', hostName: 'localhost' },
+      parallelUploads: options.parallelUploads ?? DEFAULT_PARALLEL_UPLOADS,
+    });
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+interface IndexEnvironment {
+  readonly formatManager: FormatManager;
+  readonly kernel: ContentKernel;
+  readonly sealer: BlobSealer;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+}
+
+function indexBlobFetcher(
+  { storage, cache }: OpenOptions,
+  { kernel, sealer }: IndexEnvironment,
+): IndexBlobFetcher {
+  return new IndexBlobFetcher({
+    storage,
+    sealer,
+    v1Overhead: kernel.parts.cipher.overhead,
+    cache,
+  });
+}
+
+function indexBlobManager(
+  storage: BlobStorage,
+  fetcher: IndexBlobFetcher,
+  { formatManager, sealer, clock, random }: IndexEnvironment,
+): IndexBlobManager {
+  const options = {
+    storage,
+    sealer,
+    fetcher,
+    clock,
+    random,
+    parameters: () => formatManager.current(),
+  };
+  return formatManager.current().epochParameters.enabled
+    ? new EpochIndexBlobs(options)
+    : new LegacyIndexBlobs(options);
+}
+
+function indexBlobSource(
+  storage: BlobReader,
+  { formatManager, sealer, clock }: IndexEnvironment,
+): ActiveIndexSource {
+  if (!formatManager.current().epochParameters.enabled) {
+    return new LegacyIndexReader(storage, sealer);
+  }
+  const parameters = () => formatManager.current().epochParameters;
+  return new EpochStateReader({ storage, clock, parameters });
+}
+
+function isWritable(storage: BlobReader): storage is BlobStorage {
+  return 'putBlob' in storage;
+}
+
+function abortOptions({ signal }: AbortOptions): AbortOptions {
+  return signal === undefined ? {} : { signal };
+}

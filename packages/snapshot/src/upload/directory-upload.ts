@@ -1,0 +1,329 @@
+import { describeError, type ObjectID } from '@longshore/repo';
+import { DirManifestBuilder } from '../dir-manifest-builder.ts';
+import { encodeDirManifest, type DirEntry, type IncompleteReason } from '../dir-manifest.ts';
+import type {
+  DirectoryEntry,
+  Entry,
+  EntryMetadata,
+  ErrorEntry,
+  FileEntry,
+  SymlinkEntry,
+} from '../entry.ts';
+import { metadataCompressor } from '../policy/compressor-choice.ts';
+import type { PolicyNode } from '../policy/policy-tree.ts';
+import { isUnchanged } from '../unchanged.ts';
+import { FileUpload, type UploadedFile } from './file-upload.ts';
+import { directoryRules, type DirectoryRules } from './directory-rules.ts';
+import { PreviousDirectory } from './previous-directory.ts';
+import { FailFastError, type UploadRun } from './upload-run.ts';
+
+export interface DirectoryUploadParameters {
+  readonly run: UploadRun;
+  readonly directory: DirectoryEntry;
+  /** Relative to the snapshot root with `/`; the root is the empty string. */
+  readonly path: string;
+  readonly policyNode: PolicyNode;
+  /** Of the directory above; undefined for the root. */
+  readonly parentRules: DirectoryRules | undefined;
+  /** The same directory in previous snapshots, in the order in which they are asked. */
+  readonly previous: readonly PreviousDirectory[];
+}
+
+/** Uploads one directory: its entries, then its manifest. */
+export class DirectoryUpload {
+  readonly #run: UploadRun;
+  readonly #directory: DirectoryEntry;
+  readonly #path: string;
+  readonly #policyNode: PolicyNode;
+  readonly #parentRules: DirectoryRules | undefined;
+  readonly #previous: readonly PreviousDirectory[];
+  readonly #builder: DirManifestBuilder = new DirManifestBuilder();
+  readonly #activeDirectories: Set<DirectoryUpload> = new Set();
+  readonly #activeFiles: Map<FileEntry, FileUpload> = new Map();
+  readonly #tasks: Set<Promise<void>> = new Set();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(parameters: DirectoryUploadParameters) {
+    this.#run = parameters.run;
+    this.#directory = parameters.directory;
+    this.#path = parameters.path;
+    this.#policyNode = parameters.policyNode;
+    this.#parentRules = parameters.parentRules;
+    this.#previous = parameters.previous;
+  }
+
+  /** The directory's own entry. Throws if the directory cannot be listed or its manifest not be written. */
+  async run(): Promise<DirEntry> {
+    const { counters, onEvent, actions } = this.#run;
+    counters.dirCount += 1;
+    onEvent({ type: 'directory-started', path: this.#path });
+    const directory = await actions.beforeFolder(this.#directory, this.#path, this.#policyNode);
+    try {
+      const entryCount = await this.#uploadChildren(directory);
+      const entry = await this.#store(this.#builder, this.#run.incompleteReason());
+      onEvent({ type: 'directory-finished', path: this.#path, entryCount });
+      return entry;
+    } finally {
+      await actions.afterFolder(this.#directory, this.#path, this.#policyNode);
+    }
+  }
+
+  /** The directory as far as it is uploaded, stored as incomplete. */
+  async checkpoint(): Promise<DirEntry> {
+    const builder = this.#builder.clone();
+    for (const child of this.#activeDirectories) builder.add(await child.checkpoint());
+    for (const [file, upload] of this.#activeFiles) {
+      for (const objectID of await upload.checkpoint()) {
+        const name = `.checkpointed.${file.name}.${crypto.randomUUID()}`;
+        builder.add({ ...storedEntry(file, objectID), name, rawName: undefined });
+      }
+    }
+    return this.#store(builder, 'checkpoint');
+  }
+
+  async #uploadChildren(directory: DirectoryEntry): Promise<number> {
+    const children = await directory.readChildren({ signal: this.#run.signal });
+    const rules = directoryRules(this.#parentRules, this.#path, this.#policyNode, children);
+    if (rules.isCacheDirectory) {
+      this.#run.counters.excludedDirCount += 1;
+      return 0;
+    }
+    try {
+      for (const child of children) {
+        if (this.#failure !== undefined || this.#run.incompleteReason() !== undefined) break;
+        this.#run.signal.throwIfAborted();
+        const path = this.#childPath(child.name);
+        const exclusion = rules.exclusionOf(child, path, directory.device);
+        if (exclusion === undefined) await this.#startChild(child, path, rules);
+        else this.#run.countExcluded(child, path, exclusion === 'rule');
+      }
+    } finally {
+      while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return children.length;
+  }
+
+  #childPath(name: string): string {
+    return this.#path === '' ? name : `${this.#path}/${name}`;
+  }
+
+  /** Resolves when the next child may be started: work goes on in the background as far as there is room for it. */
+  async #startChild(child: Entry, path: string, rules: DirectoryRules): Promise<void> {
+    switch (child.type) {
+      case 'd':
+        await this.#spawn(() => this.#uploadDirectory(child, path, rules));
+        return;
+      case 'f': {
+        const cached = this.#unchangedObject(child);
+        if (cached !== undefined) this.#takeOver(child, path, cached);
+        else await this.#startFile(child, path);
+        return;
+      }
+      case 's': {
+        const cached = this.#unchangedObject(child);
+        if (cached !== undefined) this.#takeOver(child, path, cached);
+        else await this.#spawn(() => this.#uploadSymlink(child, path));
+        return;
+      }
+      case 'e':
+        this.#recordErrorEntry(child, path);
+        return;
+      case 'unknown':
+        this.#recordUnknown(child, path);
+    }
+  }
+
+  /** Runs `work` beside this directory if a place is free, else before anything else. */
+  async #spawn(work: () => Promise<void>): Promise<void> {
+    const release = this.#run.places.tryAcquire(1);
+    if (release === undefined) {
+      await work();
+      return;
+    }
+    this.#background(work().finally(release));
+  }
+
+  #background(work: Promise<void>): void {
+    const task: Promise<void> = work
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#tasks.delete(task));
+    this.#tasks.add(task);
+  }
+
+  async #uploadDirectory(
+    child: DirectoryEntry,
+    path: string,
+    rules: DirectoryRules,
+  ): Promise<void> {
+    const policyNode = this.#policyNode.child(child.name);
+    let upload: DirectoryUpload | undefined;
+    try {
+      const placeholder = await this.#run.placeholderOf(child);
+      if (placeholder !== undefined) {
+        this.#add(placeholder);
+        return;
+      }
+      upload = new DirectoryUpload({
+        run: this.#run,
+        directory: child,
+        path,
+        policyNode,
+        parentRules: rules,
+        previous: await this.#run.previousDirectories(this.#previousEntries(child)),
+      });
+      this.#activeDirectories.add(upload);
+      this.#add(await upload.run());
+    } catch (error) {
+      if (!this.#run.isEntryError(error)) throw error;
+      const ignored = policyNode.policy.errorHandling.ignoreDirectoryErrors === true;
+      this.#recordError(path, error, ignored);
+    } finally {
+      if (upload !== undefined) this.#activeDirectories.delete(upload);
+    }
+  }
+
+  /** Small files are read at once and stored with others; a larger one takes a place of its own. */
+  async #startFile(file: FileEntry, path: string): Promise<void> {
+    const run = this.#run;
+    try {
+      const placeholder = await run.placeholderOf(file);
+      if (placeholder !== undefined) {
+        this.#add(placeholder);
+        return;
+      }
+      run.counters.nonCachedFiles += 1;
+      run.onEvent({ type: 'file-hashing', path, size: file.size });
+      const options = run.fileOptions(this.#policyNode, file);
+      const upload = new FileUpload(run.fileEnvironment, file, options);
+      const small = await upload.readIfSmall();
+      if (small !== undefined) this.#background(this.#finishFile(file, path, () => small.stored));
+      else await this.#spawn(() => this.#streamFile(file, path, upload));
+    } catch (error) {
+      this.#recordFileError(path, error);
+    }
+  }
+
+  async #streamFile(file: FileEntry, path: string, upload: FileUpload): Promise<void> {
+    this.#activeFiles.set(file, upload);
+    try {
+      await this.#finishFile(file, path, () => upload.run());
+    } finally {
+      this.#activeFiles.delete(file);
+    }
+  }
+
+  async #finishFile(
+    file: FileEntry,
+    path: string,
+    uploaded: () => Promise<UploadedFile>,
+  ): Promise<void> {
+    const { counters, onEvent } = this.#run;
+    try {
+      const { objectID, size, parts } = await uploaded();
+      counters.fileCount += parts;
+      counters.totalSize += size;
+      this.#add({ ...storedEntry(file, objectID), size });
+      onEvent({ type: 'file-finished', path, size });
+    } catch (error) {
+      this.#recordFileError(path, error);
+    }
+  }
+
+  async #uploadSymlink(link: SymlinkEntry, path: string): Promise<void> {
+    const { writer, signal } = this.#run;
+    try {
+      const target = link.readTarget();
+      const { policy } = this.#policyNode.child(link.name);
+      const objectID = await writer.writeObject(target, {
+        metadataCompressor: metadataCompressor(policy),
+        signal,
+      });
+      this.#add({ ...storedEntry(link, objectID), size: target.length });
+    } catch (error) {
+      this.#recordFileError(path, error);
+    }
+  }
+
+  #previousEntries(entry: EntryMetadata): readonly DirEntry[] {
+    // A name that was mangled when it was stored may belong to several files: it never matches.
+    return entry.rawName === undefined ? PreviousDirectory.find(this.#previous, entry.name) : [];
+  }
+
+  /** What an earlier snapshot holds for this entry, if it did not change and is still there. */
+  #unchangedObject(entry: FileEntry | SymlinkEntry): ObjectID | undefined {
+    const match = this.#previousEntries(entry).find((previous) => isUnchanged(previous, entry));
+    const objectID = match?.objectID;
+    if (objectID === undefined || !this.#run.isStored(objectID)) return undefined;
+    return this.#run.isForcedToHash() ? undefined : objectID;
+  }
+
+  #takeOver(entry: FileEntry | SymlinkEntry, path: string, objectID: ObjectID): void {
+    const { counters, onEvent } = this.#run;
+    counters.cachedFiles += 1;
+    counters.totalSize += entry.size;
+    this.#add(storedEntry(entry, objectID));
+    onEvent({ type: 'file-cached', path, size: entry.size });
+  }
+
+  #add(entry: DirEntry): void {
+    this.#builder.add(entry);
+  }
+
+  /** Errors of the source are recorded; everything else ends the upload. */
+  #recordFileError(path: string, error: unknown): void {
+    if (!this.#run.isEntryError(error)) throw error;
+    const ignored = this.#policyNode.policy.errorHandling.ignoreFileErrors === true;
+    this.#recordError(path, error, ignored);
+  }
+
+  #recordErrorEntry(entry: ErrorEntry, path: string): void {
+    const { errorHandling } = this.#policyNode.child(entry.name).policy;
+    const ignored =
+      entry.expectedType === 'd'
+        ? errorHandling.ignoreDirectoryErrors === true
+        : errorHandling.ignoreFileErrors === true;
+    this.#recordError(path, entry.error, ignored);
+  }
+
+  /** Ignored by default, and then without a trace. */
+  #recordUnknown(entry: EntryMetadata, path: string): void {
+    const { ignoreUnknownTypes = true } = this.#policyNode.child(entry.name).policy.errorHandling;
+    if (ignoreUnknownTypes) return;
+    this.#recordError(path, new Error('unknown or unsupported entry type'), false);
+  }
+
+  #recordError(path: string, error: unknown, ignored: boolean): void {
+    const { counters, onEvent, failFast } = this.#run;
+    const text = describeError(error);
+    this.#builder.addError({ path, error: text }, ignored);
+    if (ignored) counters.ignoredErrorCount += 1;
+    else counters.errorCount += 1;
+    onEvent({ type: 'entry-failed', path, error: text, ignored });
+    if (failFast && !ignored) throw new FailFastError(path, error);
+  }
+
+  async #store(builder: DirManifestBuilder, incomplete?: IncompleteReason): Promise<DirEntry> {
+    const { writer, signal } = this.#run;
+    const manifest = builder.build(this.#directory.mtime, incomplete);
+    const compressor = metadataCompressor(this.#policyNode.policy);
+    const objectID = await writer.writeObject(encodeDirManifest(manifest), {
+      prefix: 'k',
+      compressor,
+      metadataCompressor: compressor,
+      signal,
+    });
+    return { ...storedEntry(this.#directory, objectID), size: 0, summary: manifest.summary };
+  }
+}
+
+/** The metadata of a local entry as a directory stores it. */
+export function storedEntry(
+  entry: EntryMetadata & { readonly type: string },
+  objectID: ObjectID,
+): DirEntry {
+  const { name, rawName, type, mode, size, mtime, uid, gid } = entry;
+  return { name, rawName, type, mode, size, mtime, uid, gid, objectID };
+}

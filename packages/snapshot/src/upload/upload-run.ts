@@ -1,0 +1,184 @@
+import {
+  Budget,
+  describeError,
+  hasCode,
+  LongshoreError,
+  objectReference,
+  type ObjectID,
+  type RepositoryWriter,
+} from '@longshore/repo';
+import type { DirEntry, IncompleteReason } from '../dir-manifest.ts';
+import { isPlaceholderName, type DirectoryEntry, type Entry, type FileEntry } from '../entry.ts';
+import { fileCompressor, metadataCompressor } from '../policy/compressor-choice.ts';
+import type { PolicyNode } from '../policy/policy-tree.ts';
+import type { FileUploadEnvironment, FileUploadOptions } from './file-upload.ts';
+import { PreviousDirectory } from './previous-directory.ts';
+import { SmallFileBatcher } from './small-file-batcher.ts';
+import { newUploadCounters, type UploadCounters } from './upload-counters.ts';
+import type { UploadEvent } from './upload-events.ts';
+
+/** Programs that policies run around folders. Gives the directory to read, which an action may redirect. */
+export interface FolderActions {
+  beforeFolder(
+    directory: DirectoryEntry,
+    path: string,
+    policyNode: PolicyNode,
+  ): Promise<DirectoryEntry>;
+  afterFolder(directory: DirectoryEntry, path: string, policyNode: PolicyNode): Promise<void>;
+}
+
+export const NO_ACTIONS: FolderActions = {
+  beforeFolder: async (directory) => directory,
+  afterFolder: async () => {},
+};
+
+/** What a placeholder of a shallow restore stands for; undefined for every other entry. */
+export type PlaceholderReader = (
+  entry: FileEntry | DirectoryEntry,
+) => Promise<DirEntry | undefined>;
+
+export interface UploadRunOptions {
+  readonly writer: RepositoryWriter;
+  readonly signal: AbortSignal;
+  /** Aborted: begin nothing more, keep what is done as an incomplete snapshot. */
+  readonly stopSignal: AbortSignal | undefined;
+  /** Entries being worked on at once. */
+  readonly parallelism: number;
+  /** Bytes; above it the upload stops and the snapshot is incomplete. */
+  readonly uploadLimitBytes: number | undefined;
+  readonly failFast: boolean;
+  /** 0 to 100: how likely an unchanged file is read all the same. */
+  readonly forceHashPercent: number;
+  /** 0 to 1. */
+  readonly randomFraction: () => number;
+  readonly actions: FolderActions;
+  readonly placeholderOf: PlaceholderReader | undefined;
+  readonly onEvent: (event: UploadEvent) => void;
+}
+
+/** Ends an upload at its first error that is not ignored. */
+export class FailFastError extends LongshoreError {
+  constructor(path: string, cause: unknown) {
+    super('SOURCE_UNREADABLE', `${path}: ${describeError(cause)}`, { path, cause });
+    this.name = 'FailFastError';
+  }
+}
+
+/** State that all directories of one upload share. */
+export class UploadRun {
+  readonly writer: RepositoryWriter;
+  readonly signal: AbortSignal;
+  readonly counters: UploadCounters = newUploadCounters();
+  readonly actions: FolderActions;
+  readonly onEvent: (event: UploadEvent) => void;
+  readonly failFast: boolean;
+  /** One less than the parallelism: the caller itself works too. */
+  readonly places: Budget;
+  readonly batcher: SmallFileBatcher;
+  readonly fileEnvironment: FileUploadEnvironment;
+  readonly #options: UploadRunOptions;
+  #bytesRead = 0;
+
+  constructor(options: UploadRunOptions) {
+    const { writer, signal } = options;
+    this.#options = options;
+    this.writer = writer;
+    this.signal = signal;
+    this.actions = options.actions;
+    this.onEvent = options.onEvent;
+    this.failFast = options.failFast;
+    this.places = new Budget(Math.max(0, options.parallelism - 1));
+    this.batcher = new SmallFileBatcher(writer, signal);
+    this.fileEnvironment = {
+      writer,
+      batcher: this.batcher,
+      signal,
+      onBytes: (bytes) => {
+        this.#bytesRead += bytes;
+        this.onEvent({ type: 'bytes-read', bytes });
+      },
+      runParts: (parts) => this.#runParts(parts),
+    };
+  }
+
+  /** Why directories closed from now on do not hold everything. */
+  incompleteReason(): IncompleteReason | undefined {
+    if (this.#options.stopSignal?.aborted === true) return 'canceled';
+    const { uploadLimitBytes } = this.#options;
+    if (uploadLimitBytes !== undefined && this.#bytesRead > uploadLimitBytes) {
+      return 'limit reached';
+    }
+    return undefined;
+  }
+
+  /** What could not be read is recorded and passed over; what the repository fails with ends the upload. */
+  isEntryError(error: unknown): boolean {
+    if (this.signal.aborted || error instanceof FailFastError) return false;
+    return hasCode(error, 'SOURCE_UNREADABLE');
+  }
+
+  async placeholderOf(entry: FileEntry | DirectoryEntry): Promise<DirEntry | undefined> {
+    if (!isPlaceholderName(entry.name)) return undefined;
+    return this.#options.placeholderOf?.(entry);
+  }
+
+  previousDirectories(entries: readonly DirEntry[]): Promise<readonly PreviousDirectory[]> {
+    const { writer, signal, onEvent } = this;
+    return PreviousDirectory.load(
+      writer,
+      entries,
+      ({ name }, error) => {
+        onEvent({ type: 'previous-unreadable', name, error: describeError(error) });
+      },
+      signal,
+    );
+  }
+
+  isForcedToHash(): boolean {
+    const { forceHashPercent, randomFraction } = this.#options;
+    return forceHashPercent > 0 && randomFraction() * 100 < forceHashPercent;
+  }
+
+  fileOptions(directoryNode: PolicyNode, file: FileEntry): FileUploadOptions {
+    const { policy } = directoryNode.child(file.name);
+    const threshold = policy.upload.parallelUploadAboveSize;
+    return {
+      compressor: fileCompressor(policy, file.name, file.size),
+      metadataCompressor: metadataCompressor(policy),
+      splitter: policy.splitter.algorithm,
+      parallelUploadAboveSize: threshold !== undefined && threshold > 0 ? threshold : undefined,
+    };
+  }
+
+  countExcluded(entry: Entry, path: string, byRule: boolean): void {
+    const isDirectory = entry.type === 'd';
+    if (byRule) {
+      if (isDirectory) this.counters.excludedDirCount += 1;
+      else {
+        this.counters.excludedFileCount += 1;
+        this.counters.excludedTotalSize += entry.size;
+      }
+    }
+    this.onEvent({ type: 'entry-excluded', path, isDirectory, size: entry.size });
+  }
+
+  /** True if the object's first content is live: an object that garbage collection took is read again. */
+  isStored(id: ObjectID): boolean {
+    const info = this.writer.contents.contentInfo(objectReference(id).contentID);
+    return info !== undefined && !info.deleted;
+  }
+
+  async #runParts(parts: readonly (() => Promise<void>)[]): Promise<void> {
+    const running: Promise<void>[] = [];
+    try {
+      for (const part of parts) {
+        const release = this.places.tryAcquire(1);
+        if (release === undefined) await part();
+        else running.push(part().finally(release));
+      }
+    } finally {
+      await Promise.allSettled(running);
+    }
+    await Promise.all(running);
+  }
+}

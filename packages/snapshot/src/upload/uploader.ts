@@ -1,0 +1,197 @@
+import type { Clock, ManifestID, RandomSource, RepositoryWriter, Sleep } from '@longshore/repo';
+import type { DirEntry, IncompleteReason } from '../dir-manifest.ts';
+import type { DirectoryEntry, FileEntry } from '../entry.ts';
+import type { PolicyNode } from '../policy/policy-tree.ts';
+import { EMPTY_STATS, type SnapshotDraft, type SnapshotManifest } from '../snapshot-manifest.ts';
+import type { SourceInfo } from '../source-info.ts';
+import { DirectoryUpload, storedEntry } from './directory-upload.ts';
+import { FileUpload } from './file-upload.ts';
+import type { UploadEvent } from './upload-events.ts';
+import { NO_ACTIONS, UploadRun, type FolderActions, type PlaceholderReader } from './upload-run.ts';
+
+/** Kopia's longest time between checkpoints, in milliseconds. */
+export const DEFAULT_CHECKPOINT_INTERVAL_MS: number = 45 * 60 * 1000;
+
+export interface UploadOptions {
+  readonly source: SourceInfo;
+  /** Root of the policy tree for the source. */
+  readonly policy: PolicyNode;
+  /** Snapshots in which unchanged entries are looked for, in this order. */
+  readonly previous?: readonly SnapshotManifest[];
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly sleep: Sleep;
+  /** Entries worked on at once; default: the policy's, else `defaultParallelism`. */
+  readonly parallelism?: number | undefined;
+  readonly defaultParallelism: number;
+  /** Bytes read, after which the upload stops with what it has. */
+  readonly uploadLimitBytes?: number | undefined;
+  /** Fail at the first error that the policy does not ignore. */
+  readonly failFast?: boolean;
+  /** 0 to 100: share of unchanged files that are read all the same. */
+  readonly forceHashPercent?: number;
+  readonly actions?: FolderActions;
+  readonly placeholderOf?: PlaceholderReader | undefined;
+  /** Stores a partial snapshot from time to time, from which a later run goes on. */
+  readonly checkpoints?: {
+    readonly intervalMs: number;
+    readonly save: (draft: SnapshotDraft) => Promise<ManifestID>;
+  };
+  readonly onEvent?: (event: UploadEvent) => void;
+  /** Ends the upload at once; nothing is saved. */
+  readonly signal?: AbortSignal | undefined;
+  /** Ends the upload in order: what is done becomes an incomplete snapshot. */
+  readonly stopSignal?: AbortSignal | undefined;
+}
+
+/**
+ * Stores a tree and returns the snapshot, which is not saved yet: description, tags and pins are the
+ * caller's. Throws if the root cannot be read or the repository fails.
+ */
+export async function uploadTree(
+  writer: RepositoryWriter,
+  root: DirectoryEntry | FileEntry,
+  options: UploadOptions,
+): Promise<SnapshotDraft> {
+  const { clock, source } = options;
+  const startTime = clock();
+  const failure = new AbortController();
+  const signal =
+    options.signal === undefined
+      ? failure.signal
+      : AbortSignal.any([options.signal, failure.signal]);
+  const run = newRun(writer, options, signal);
+  const draft = (rootEntry: DirEntry, incomplete: IncompleteReason | undefined): SnapshotDraft => ({
+    source,
+    description: '',
+    startTime,
+    endTime: clock(),
+    stats: incomplete === 'checkpoint' ? EMPTY_STATS : { ...run.counters },
+    ...(incomplete === undefined ? {} : { incomplete }),
+    rootEntry,
+    tags: {},
+    pins: [],
+  });
+  if (root.type === 'f') return draft(await uploadSingleFile(run, root, options.policy), undefined);
+  const upload = new DirectoryUpload({
+    run,
+    directory: root,
+    path: '',
+    policyNode: options.policy,
+    parentRules: undefined,
+    previous: await run.previousDirectories(
+      (options.previous ?? []).flatMap(({ rootEntry }) => rootEntry ?? []),
+    ),
+  });
+  const checkpoints = new Checkpoints(options, signal, async () => {
+    const entry = await upload.checkpoint();
+    return draft(entry, 'checkpoint');
+  });
+  try {
+    const done = upload.run();
+    const rootEntry = await Promise.race([done, checkpoints.failed]).catch(
+      async (error: unknown) => {
+        failure.abort(error);
+        await done.catch(() => undefined);
+        throw error;
+      },
+    );
+    return draft(rootEntry, run.incompleteReason());
+  } finally {
+    await checkpoints.stop();
+  }
+}
+
+function newRun(writer: RepositoryWriter, options: UploadOptions, signal: AbortSignal): UploadRun {
+  const { random, policy } = options;
+  const fraction = new Uint32Array(1);
+  const chosen = options.parallelism ?? policy.policy.upload.maxParallelFileReads;
+  return new UploadRun({
+    writer,
+    signal,
+    stopSignal: options.stopSignal,
+    parallelism: chosen === undefined || chosen <= 0 ? options.defaultParallelism : chosen,
+    uploadLimitBytes: options.uploadLimitBytes,
+    failFast: options.failFast ?? false,
+    forceHashPercent: options.forceHashPercent ?? 0,
+    randomFraction: () => {
+      random(new Uint8Array(fraction.buffer));
+      return fraction[0]! / 2 ** 32;
+    },
+    actions: options.actions ?? NO_ACTIONS,
+    placeholderOf: options.placeholderOf,
+    onEvent: options.onEvent ?? (() => undefined),
+  });
+}
+
+/** A snapshot whose root is a file. No unchanged test is made for it. */
+async function uploadSingleFile(
+  run: UploadRun,
+  file: FileEntry,
+  policyNode: PolicyNode,
+): Promise<DirEntry> {
+  run.counters.nonCachedFiles += 1;
+  run.onEvent({ type: 'file-hashing', path: file.name, size: file.size });
+  const upload = new FileUpload(run.fileEnvironment, file, run.fileOptions(policyNode, file));
+  const small = await upload.readIfSmall();
+  const { objectID, size, parts } = small === undefined ? await upload.run() : await small.stored;
+  run.counters.fileCount += parts;
+  run.counters.totalSize += size;
+  run.onEvent({ type: 'file-finished', path: file.name, size });
+  return {
+    ...storedEntry(file, objectID),
+    size,
+    summary: {
+      size,
+      files: 1,
+      symlinks: 0,
+      dirs: 0,
+      maxTime: file.mtime,
+      numFailed: 0,
+      numIgnoredErrors: 0,
+      errors: [],
+    },
+  };
+}
+
+/** Saves what is there at intervals until it is stopped. A checkpoint that fails ends the upload. */
+class Checkpoints {
+  /** Never resolves; rejects when a checkpoint fails. */
+  readonly failed: Promise<never>;
+  readonly #stopped: AbortController = new AbortController();
+  readonly #loop: Promise<void>;
+
+  constructor(options: UploadOptions, signal: AbortSignal, take: () => Promise<SnapshotDraft>) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => undefined);
+    this.failed = promise;
+    this.#loop = this.#run(options, signal, take).catch(reject);
+  }
+
+  /** Resolves when no checkpoint is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+  }
+
+  async #run(
+    options: UploadOptions,
+    signal: AbortSignal,
+    take: () => Promise<SnapshotDraft>,
+  ): Promise<void> {
+    const { checkpoints, sleep, onEvent } = options;
+    if (checkpoints === undefined) return;
+    const ended = AbortSignal.any([signal, this.#stopped.signal]);
+    for (;;) {
+      try {
+        await sleep(checkpoints.intervalMs, ended);
+      } catch {
+        return;
+      }
+      const draft = await take();
+      const manifestID = await checkpoints.save(draft);
+      const rootObjectID = draft.rootEntry?.objectID;
+      if (rootObjectID !== undefined) onEvent?.({ type: 'checkpoint', manifestID, rootObjectID });
+    }
+  }
+}
