@@ -74,6 +74,11 @@ export interface Repository extends AsyncDisposable {
   openObject(id: ObjectID, options?: AbortOptions): Promise<ObjectReader>;
   /** The chunks of an object in order, `I` levels flattened: what a restore plans with. */
   objectChunks(id: ObjectID, options?: AbortOptions): Promise<readonly ObjectChunk[]>;
+  /**
+   * The bytes of a chunk whose content was read in bulk: undoes the object layer's compression of old repositories.
+   * CORRUPT_DATA if they are not as many as the chunk says. May be `content` itself.
+   */
+  decodeChunk(chunk: Omit<ObjectChunk, 'start'>, content: Uint8Array): Uint8Array;
   /** Each content that the object stands on, index objects included; a missing one is CONTENT_NOT_FOUND. */
   verifyObject(id: ObjectID, options?: AbortOptions): AsyncIterable<ContentID>;
   /** Sorted by `modified`, oldest first. */

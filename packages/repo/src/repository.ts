@@ -24,6 +24,7 @@ import {
 import { concatenateObjects } from './object/concatenate.ts';
 import type { ObjectID } from './object/object-id.ts';
 import {
+  decodeDirectObject,
   objectChunks,
   openObject,
   verifyObject,
@@ -101,6 +102,10 @@ class RepositoryView<Contents extends ContentReader> {
 
   objectChunks(id: ObjectID, options?: AbortOptions): Promise<readonly ObjectChunk[]> {
     return objectChunks(this.#environment, id, options);
+  }
+
+  decodeChunk({ objectID, length }: Omit<ObjectChunk, 'start'>, content: Uint8Array): Uint8Array {
+    return decodeDirectObject(this.#environment.compressors, objectID, content, length);
   }
 
   verifyObject(id: ObjectID, options?: AbortOptions): AsyncIterable<ContentID> {

@@ -81,6 +81,15 @@ export class LocalOutputDirectory implements OutputDirectory, DirectoryPlace {
     }
   }
 
+  hasFile(name: string, attributes: OutputFileAttributes): boolean {
+    const path = this.#pathOf(name);
+    try {
+      return this.#isPresent(name, attributes);
+    } catch (cause) {
+      throw targetError('examine', path, cause);
+    }
+  }
+
   createFile(name: string, attributes: OutputFileAttributes): LocalOutputFile | undefined {
     const path = this.#pathOf(name);
     checkAttributes(path, attributes);
@@ -242,8 +251,7 @@ export class LocalOutputDirectory implements OutputDirectory, DirectoryPlace {
     }
     const status = this.#existing(name, path);
     this.#checkReplaceable(status, path);
-    // Writing through a hard link would change the file under its other names, which may lie outside the target.
-    if (status.kind === 'f' && status.links === 1) {
+    if (status.kind === 'f') {
       const fd = systemCalls.openFile(this.#open(), name, OVERWRITE_FILE, 0);
       if (isLoneFile(fd)) {
         emptyFile(fd);
@@ -268,6 +276,7 @@ export class LocalOutputDirectory implements OutputDirectory, DirectoryPlace {
   #placementOf(name: string, finalName?: string): FilePlacement {
     const { systemCalls } = this.#context;
     return {
+      temporary: finalName !== undefined,
       publish: () => {
         if (finalName !== undefined) systemCalls.rename(this.#open(), name, finalName);
       },
@@ -296,6 +305,7 @@ export class LocalOutputDirectory implements OutputDirectory, DirectoryPlace {
   }
 }
 
+/** Writing through a hard link would change the file under its other names, which may lie outside the target. */
 function isLoneFile(fd: number): boolean {
   const { kind, links } = openFileStatus(fd);
   return kind === 'f' && links === 1;

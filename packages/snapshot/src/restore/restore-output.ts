@@ -37,6 +37,8 @@ export interface OutputDirectory {
   /** Made by this restore: nothing can be in the way inside it. */
   readonly created: boolean;
   createDirectory(name: string): Awaitable<OutputDirectory>;
+  /** True: `createFile` would leave alone what is there, so that its content need not be fetched at all. */
+  hasFile(name: string, attributes: OutputFileAttributes): Awaitable<boolean>;
   /** Undefined: the file that is there already counts as this one and is left alone. */
   createFile(name: string, attributes: OutputFileAttributes): Awaitable<OutputFile | undefined>;
   /** `target` is stored as it is and never followed. False: a symlink is there already and is left alone. */
@@ -54,12 +56,12 @@ export interface OutputDirectory {
   finish(attributes: OutputAttributes): Awaitable<void>;
 }
 
-/** A file being written. Exactly one of `finish` and `abandon` must be called. */
+/** A file being written, until `finish` or `abandon` is called. */
 export interface OutputFile {
   /** `data` is borrowed until the call is over. Each byte must be written once, in any order. */
   writeAt(position: number, data: Uint8Array): Awaitable<void>;
   /** Sets the attributes and makes the file what stands at its name. CORRUPT_DATA if bytes are missing. */
   finish(): Awaitable<void>;
-  /** Leaves no partial file behind. */
+  /** Leaves no partial file behind. Does nothing after `finish`, whether that succeeded or not. */
   abandon(): Awaitable<void>;
 }
