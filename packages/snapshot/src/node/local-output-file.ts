@@ -1,5 +1,5 @@
 import { closeSync, fchmodSync, fchownSync, fstatSync, fsyncSync, ftruncateSync } from 'node:fs';
-import { CorruptDataError } from '@longshore/repo';
+import { CorruptDataError, invariant } from '@longshore/repo';
 import type { OutputFile, OutputFileAttributes } from '../restore/restore-output.ts';
 import { openFileStatus } from './file-kind.ts';
 import { writeFullyAt, writeSparselyAt } from './positional-write.ts';
@@ -18,6 +18,8 @@ export interface LocalOutputFileOptions extends AttributeOptions {
 
 /** Where the file is in its directory: `publish` gives it its name, `discard` removes it. */
 export interface FilePlacement {
+  /** The file has another name until it is published. */
+  readonly temporary: boolean;
   publish(): void;
   discard(): void;
 }
@@ -35,7 +37,7 @@ export function openTarget(fd: number, path: string, systemCalls: SystemCalls): 
 
 /** An empty regular file, open for writing, that gets its content by position and its attributes at the end. */
 export class LocalOutputFile implements OutputFile {
-  readonly #fd: number;
+  #fd: number | undefined;
   readonly #path: string;
   readonly #attributes: OutputFileAttributes;
   readonly #placement: FilePlacement;
@@ -45,6 +47,7 @@ export class LocalOutputFile implements OutputFile {
   readonly #sparseBlockSize: number | undefined;
   #written = 0;
   #lengthIsSet = false;
+  #settled = false;
 
   /** Owns `fd` from here on, even if this throws. */
   constructor(
@@ -78,9 +81,10 @@ export class LocalOutputFile implements OutputFile {
       });
     }
     try {
+      const fd = this.#openFd();
       this.#setLengthBefore(data.length);
-      if (this.#sparseBlockSize === undefined) writeFullyAt(this.#fd, position, data);
-      else writeSparselyAt(this.#fd, position, data, this.#sparseBlockSize);
+      if (this.#sparseBlockSize === undefined) writeFullyAt(fd, position, data);
+      else writeSparselyAt(fd, position, data, this.#sparseBlockSize);
     } catch (cause) {
       throw targetError('write', this.#path, cause);
     }
@@ -96,32 +100,52 @@ export class LocalOutputFile implements OutputFile {
       });
     }
     try {
-      const target = openTarget(this.#fd, this.#path, this.#systemCalls);
-      try {
-        applyAttributes(target, this.#attributes, this.#options);
-        if (this.#options.flushFiles) fsyncSync(this.#fd);
-      } finally {
-        closeSync(this.#fd);
-      }
+      const fd = this.#openFd();
+      applyAttributes(
+        openTarget(fd, this.#path, this.#systemCalls),
+        this.#attributes,
+        this.#options,
+      );
+      if (this.#options.flushFiles) fsyncSync(fd);
+      this.#close();
       this.#placement.publish();
+      this.#settled = true;
     } catch (cause) {
+      // Complete content stays although an attribute is missing, unless nobody could find it.
+      if (this.#placement.temporary) this.abandon();
+      this.#settled = true;
+      this.#close();
       throw targetError('finish', this.#path, cause);
     }
   }
 
   abandon(): void {
+    if (this.#settled) return;
+    this.#settled = true;
     try {
-      closeSync(this.#fd);
+      this.#close();
     } finally {
       this.#discard();
     }
+  }
+
+  /** A descriptor that was closed may already be that of another file. */
+  #openFd(): number {
+    invariant(this.#fd !== undefined, `${this.#path} is closed`);
+    return this.#fd;
+  }
+
+  #close(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) closeSync(fd);
   }
 
   /** Parts may arrive in any order, and holes are left in a file of full length. One dense write sets it by itself. */
   #setLengthBefore(count: number): void {
     if (this.#lengthIsSet) return;
     const { size } = this.#attributes;
-    if (count < size || this.#sparseBlockSize !== undefined) ftruncateSync(this.#fd, size);
+    if (count < size || this.#sparseBlockSize !== undefined) ftruncateSync(this.#openFd(), size);
     this.#lengthIsSet = true;
   }
 

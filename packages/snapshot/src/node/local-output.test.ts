@@ -168,6 +168,7 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       await writeFile(output, 'file', 'x');
       await output[Symbol.asyncDispose]();
       await output[Symbol.asyncDispose]();
+      expect(() => output.root.kindOf('file')).toThrow(/closed/);
       expect(readdirSync('/proc/self/fd').length).toBe(before);
     });
   });
@@ -180,6 +181,22 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
         expect(() => file.finish()).toThrow(coded('CORRUPT_DATA'));
       });
       expect(readdirSync(target)).toEqual([]);
+    });
+
+    it('that is over takes nothing more, and abandoning it changes nothing', async () => {
+      await withOutput(async (output) => {
+        const file = (await output.root.createFile('file', attributes(1)))!;
+        await file.writeAt(0, Buffer.from('x'));
+        await file.finish();
+        // Very likely under the descriptor that is free now.
+        const other = (await output.root.createFile('other', attributes(1)))!;
+        await file.abandon();
+        expect(() => file.writeAt(0, Buffer.from('y'))).toThrow(/closed/);
+        await other.writeAt(0, Buffer.from('z'));
+        await other.finish();
+      });
+      expect(readFileSync(join(target, 'file'), 'utf8')).toBe('x');
+      expect(readFileSync(join(target, 'other'), 'utf8')).toBe('z');
     });
 
     it('gets no byte beyond its size', async () => {
@@ -360,9 +377,17 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
           async (output) => {
             const file = (await output.root.createFile('other', stranger))!;
             expect(() => file.finish()).toThrow(coded('ACCESS_DENIED'));
-            await Promise.resolve();
+            await file.abandon();
           },
           { ignorePermissionErrors: false },
+        );
+        await withOutput(
+          async (output) => {
+            const file = (await output.root.createFile('atomic', stranger))!;
+            expect(() => file.finish()).toThrow(coded('ACCESS_DENIED'));
+            await file.abandon();
+          },
+          { ignorePermissionErrors: false, writeFilesAtomically: true },
         );
       } finally {
         process.seteuid?.(0);
@@ -373,6 +398,7 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
         join(target, 'file'),
         join(target, 'link'),
       ]);
+      expect(readdirSync(target).toSorted()).toEqual(['file', 'link', 'other']);
       expect(posixMode('file')).toBe(0o755);
       expectTime('file');
       expectTime('link');

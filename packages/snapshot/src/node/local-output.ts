@@ -91,7 +91,6 @@ class LocalOutput implements RestoreOutput {
   readonly capabilities: RestoreOutput['capabilities'];
   readonly root: LocalOutputDirectory;
   readonly #directories: OpenDirectories;
-  #disposed = false;
 
   constructor(root: LocalOutputDirectory, directories: OpenDirectories, exactTimes: boolean) {
     this.root = root;
@@ -100,8 +99,7 @@ class LocalOutput implements RestoreOutput {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#disposed) this.#directories.closeAll();
-    this.#disposed = true;
+    this.#directories.closeAll();
     return Promise.resolve();
   }
 }

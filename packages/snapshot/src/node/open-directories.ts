@@ -1,3 +1,4 @@
+import { invariant } from '@longshore/repo';
 import type { DirectoryHandle, SystemCalls } from './system-calls.ts';
 
 /** A directory of the target by its place in the tree: the root has no parent. */
@@ -15,6 +16,7 @@ export class OpenDirectories {
   readonly #systemCalls: SystemCalls;
   readonly #limit: number;
   readonly #root: DirectoryHandle;
+  #closed = false;
   // In order of use, the oldest first.
   readonly #open = new Map<DirectoryPlace, DirectoryHandle>();
 
@@ -27,6 +29,7 @@ export class OpenDirectories {
 
   /** Valid until the next call of this method. Fails with ENOTDIR or ELOOP if no directory is there any more. */
   open(place: DirectoryPlace): DirectoryHandle {
+    invariant(!this.#closed, 'the target of the restore is closed');
     const missing: DirectoryPlace[] = [];
     let handle: DirectoryHandle | undefined;
     for (let at = place; handle === undefined; at = at.parent!) {
@@ -48,7 +51,10 @@ export class OpenDirectories {
     this.#systemCalls.closeDirectory(handle);
   }
 
+  /** Idempotent. Nothing can be opened afterwards: a closed descriptor may already be that of something else. */
   closeAll(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     for (const handle of this.#open.values()) this.#systemCalls.closeDirectory(handle);
     this.#open.clear();
     this.#systemCalls.closeDirectory(this.#root);
