@@ -13,6 +13,10 @@ type Vectors = Record<HashName, Record<string, Record<string, string> | null>>;
 const VECTORS_FILE = new URL('../../../../test/fixtures/vectors/hashes.json', import.meta.url);
 const VECTORS = (JSON.parse(readFileSync(VECTORS_FILE, 'utf8')) as { hashes: Vectors }).hashes;
 
+const NAMES_WITH_BOUNDED_SECRETS = HASH_NAMES.filter((name) =>
+  Object.values(VECTORS[name]).includes(null),
+);
+
 /** The hash of `hello kopia format\n` in one real repository per algorithm: secret, hash. */
 const REPOSITORIES: Record<HashName, readonly [string, string]> = {
   'BLAKE2B-256-128': [
@@ -147,7 +151,7 @@ describe.each(SETUPS)('%s', (_, { algorithms, place }) => {
     expect(computed).toEqual(VECTORS[name]);
   });
 
-  it.each(HASH_NAMES)('%s refuses the secrets that Kopia refuses', async (name) => {
+  it.each(NAMES_WITH_BOUNDED_SECRETS)('%s refuses the secrets that Kopia refuses', async (name) => {
     const refused = Object.entries(VECTORS[name]).filter(([, hashes]) => hashes === null);
     const codes = refused.map(([length]) =>
       algorithms.createHash(name, secretOf(Number(length))).catch(errorCode),

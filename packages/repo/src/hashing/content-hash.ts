@@ -1,4 +1,4 @@
-/** Kopia's names, in the order in which its help lists them. Source: docs/format/algorithms.md. */
+/** Kopia's names, in the order in which its help lists them. Source: docs/format/keys-and-algorithms.md. */
 export const HASH_NAMES = [
   'BLAKE2B-256',
   'BLAKE2B-256-128',
