@@ -24,13 +24,16 @@ export function checkByteRange(id: BlobID, range: ByteRange): void {
   checkBlobLength(id, length);
 }
 
-/** CORRUPT_DATA for a length that {@link MAX_BLOB_LENGTH} forbids. */
-export function checkBlobLength(id: BlobID, length: number): void {
-  if (!Number.isSafeInteger(length) || length < 0 || length > MAX_BLOB_LENGTH) {
-    throw new CorruptDataError(
-      `blob ${id}: length ${length} is not between 0 and ${MAX_BLOB_LENGTH}`,
-      { blobID: id },
-    );
+/** CORRUPT_DATA for a length that is none or exceeds `maxLength`. */
+export function checkBlobLength(
+  id: BlobID,
+  length: number,
+  maxLength: number = MAX_BLOB_LENGTH,
+): void {
+  if (!Number.isSafeInteger(length) || length < 0 || length > maxLength) {
+    throw new CorruptDataError(`blob ${id}: length ${length} is not between 0 and ${maxLength}`, {
+      blobID: id,
+    });
   }
 }
 

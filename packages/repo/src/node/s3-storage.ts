@@ -1,0 +1,439 @@
+import type { ListObjectsV2CommandOutput, S3Client, StorageClass } from '@aws-sdk/client-s3';
+
+import {
+  blobExistsError,
+  checkBlobLength,
+  checkByteRange,
+  MAX_BLOB_LENGTH,
+  rangePastEndError,
+} from '../blob/byte-range.ts';
+import { parseBlobID } from '../blob/storage.ts';
+import type {
+  AbortOptions,
+  BlobID,
+  BlobMetadata,
+  BlobRetention,
+  BlobStorage,
+  ByteRange,
+  PutBlobOptions,
+} from '../blob/storage.ts';
+import { bytesLength, bytesParts } from '../bytes.ts';
+import type { Bytes } from '../bytes.ts';
+import { createSystemClock, NANOSECONDS_PER_MILLISECOND } from '../clock.ts';
+import type { Clock, EpochNanoseconds } from '../clock.ts';
+import { CorruptDataError, hasCode, LongshoreError } from '../errors.ts';
+import { contentMD5, readBody, uploadBody } from './s3-body.ts';
+import { checkS3Credentials, loadS3 } from './s3-client.ts';
+import type { LoadedS3, S3ClientOptions } from './s3-client.ts';
+import { parseS3Endpoint } from './s3-endpoint.ts';
+import type { S3Endpoint, S3EndpointOptions } from './s3-endpoint.ts';
+import { regionFromS3Error, s3Error, s3ErrorCode } from './s3-errors.ts';
+import type { S3Operation } from './s3-errors.ts';
+import {
+  MAX_STORAGE_CONFIG_LENGTH,
+  parseS3StorageConfig,
+  STORAGE_CONFIG_NAME,
+  storageClassOf,
+} from './s3-storage-config.ts';
+import type { S3StorageConfig } from './s3-storage-config.ts';
+
+export interface S3StorageOptions extends S3ClientOptions, S3EndpointOptions {
+  readonly bucket: string;
+  /** Put before every blob ID as it is: one that means a folder ends in `/`. */
+  readonly prefix?: string;
+  /**
+   * The service keeps `If-None-Match: *` on puts, which `ifAbsent` needs. AWS and MinIO do; a service that
+   * ignored the header would replace the blob, so this is off unless said.
+   */
+  readonly conditionalPuts?: boolean;
+  /** Lock periods start at its time. */
+  readonly clock?: Clock;
+}
+
+/** Kopia gives every object this type and never looks at it. */
+const CONTENT_TYPE = 'application/x-kopia';
+/** The most that S3 takes in one PutObject, in bytes. */
+const MAX_PUT_LENGTH = 5 * 1024 ** 3;
+
+/**
+ * Blobs as objects of a bucket on AWS, MinIO, Backblaze B2 or another S3 service. Nothing is sent before the
+ * first call. One request per attempt: compose it with `createRetryingStorage`.
+ */
+export function createS3Storage(options: S3StorageOptions): BlobStorage {
+  if (options.bucket === '') {
+    throw new LongshoreError('INVALID_ARGUMENT', 'the name of the bucket is empty', {
+      field: 'bucket',
+    });
+  }
+  checkS3Credentials(options);
+  return new S3Storage(parseS3Endpoint(options), options);
+}
+
+/** The SDK's methods are told apart by command; here each call names the one it needs. */
+type Send<T> = (
+  loaded: LoadedS3 & { readonly client: S3Client },
+  signal: { readonly abortSignal?: AbortSignal },
+) => Promise<T>;
+
+class S3Storage implements BlobStorage {
+  readonly displayName: string;
+  readonly capabilities: BlobStorage['capabilities'];
+  readonly #endpoint: S3Endpoint;
+  readonly #options: S3StorageOptions;
+  readonly #prefix: string;
+  readonly #clock: Clock;
+  #region: string;
+  #loaded: Promise<LoadedS3> | undefined;
+  #client: S3Client | undefined;
+  #config: S3StorageConfig | undefined;
+
+  constructor(endpoint: S3Endpoint, options: S3StorageOptions) {
+    this.#endpoint = endpoint;
+    this.#options = options;
+    this.#prefix = options.prefix ?? '';
+    this.#clock = options.clock ?? createSystemClock();
+    this.#region = endpoint.region;
+    this.capabilities = { objectLock: true, putIfAbsent: options.conditionalPuts ?? false };
+    const place = this.#prefix === '' ? options.bucket : `${options.bucket}/${this.#prefix}`;
+    this.displayName = `S3: ${endpoint.host} ${place}`;
+  }
+
+  async getBlob(
+    id: BlobID,
+    options: AbortOptions & { readonly range?: ByteRange } = {},
+  ): Promise<Uint8Array> {
+    const { range, signal } = options;
+    signal?.throwIfAborted();
+    if (range) checkByteRange(id, range);
+    // HTTP has no empty range.
+    if (range?.length === 0) return this.#getNothing(id, range, signal);
+    return this.#get(id, { range, signal, maxLength: MAX_BLOB_LENGTH });
+  }
+
+  async getMetadata(id: BlobID, { signal }: AbortOptions = {}): Promise<BlobMetadata> {
+    signal?.throwIfAborted();
+    return this.#call({ action: `look up blob ${id}`, blobID: id }, signal, async (s3, abort) => {
+      const answer = await s3.client.send(
+        new s3.sdk.HeadObjectCommand({ Bucket: this.#options.bucket, Key: this.#prefix + id }),
+        abort,
+      );
+      return metadataFrom(id, answer.ContentLength, answer.LastModified);
+    });
+  }
+
+  async *listBlobs(
+    prefix: string,
+    { signal }: AbortOptions = {},
+  ): AsyncGenerator<BlobMetadata, void, void> {
+    signal?.throwIfAborted();
+    for (let token: string | undefined, page = 0; page === 0 || token !== undefined; page++) {
+      const answer: ListObjectsV2CommandOutput = await this.#listPage(prefix, token, signal);
+      for (const object of answer.Contents ?? []) {
+        signal?.throwIfAborted();
+        const id = this.#idOfKey(object.Key, answer.EncodingType === 'url');
+        if (id?.startsWith(prefix)) yield metadataFrom(id, object.Size, object.LastModified);
+      }
+      const next = answer.IsTruncated === true ? answer.NextContinuationToken : undefined;
+      if (answer.IsTruncated === true && (next === undefined || next === token)) {
+        throw new LongshoreError(
+          'STORAGE_FAILED',
+          `${this.displayName}: a listing that should go on names no next page`,
+          { retryable: true },
+        );
+      }
+      token = next;
+    }
+  }
+
+  async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<BlobMetadata> {
+    const { signal, ifAbsent = false, retention } = options;
+    signal?.throwIfAborted();
+    const lock = retention && this.#lockUntil(id, retention);
+    if (ifAbsent && !this.capabilities.putIfAbsent) {
+      throw new LongshoreError(
+        'UNSUPPORTED',
+        `blob ${id}: this storage cannot put only if absent (conditionalPuts is off)`,
+        { blobID: id },
+      );
+    }
+    refuseConfig(id, 'write');
+    const parts = bytesParts(data);
+    const length = bytesLength(data);
+    if (length > MAX_PUT_LENGTH) {
+      throw new LongshoreError('INVALID_ARGUMENT', `blob ${id}: ${length} bytes are too many`, {
+        blobID: id,
+      });
+    }
+    const storageClass = storageClassOf(await this.#storageConfig(signal), id);
+    const fields = {
+      Bucket: this.#options.bucket,
+      Key: this.#prefix + id,
+      ContentLength: length,
+      ContentMD5: await contentMD5(parts, signal),
+      ContentType: CONTENT_TYPE,
+      StorageClass: storageClass as StorageClass | undefined,
+      ObjectLockMode: lock?.Mode,
+      ObjectLockRetainUntilDate: lock?.RetainUntilDate,
+      IfNoneMatch: ifAbsent ? '*' : undefined,
+    };
+    await this.#call({ action: `write blob ${id}`, blobID: id }, signal, async (s3, abort) => {
+      const body = uploadBody(parts);
+      const early = new AbortController();
+      try {
+        const abortSignal = AbortSignal.any([early.signal, ...(signal ? [signal] : [])]);
+        await s3.client.send(new s3.sdk.PutObjectCommand({ ...fields, Body: body }), {
+          ...abort,
+          abortSignal,
+        });
+      } catch (error) {
+        if (hasCode(s3Error(error, this.#operation(id)), 'ALREADY_EXISTS')) {
+          throw blobExistsError(id);
+        }
+        throw error;
+      } finally {
+        // An answer that came before the whole body went out, or none: nothing may read `data` from here on.
+        if (!body.readableEnded) early.abort();
+        body.destroy();
+      }
+    });
+    // The answer to a put has no time, and only the storage's own clock counts.
+    const { timestamp } = await this.getMetadata(id, signal ? { signal } : {});
+    return { id, length, timestamp };
+  }
+
+  async deleteBlob(id: BlobID, { signal }: AbortOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    refuseConfig(id, 'delete');
+    try {
+      await this.#call({ action: `delete blob ${id}`, blobID: id }, signal, (s3, abort) =>
+        // Never the batch form: it demands checksums that not every service knows.
+        s3.client.send(
+          new s3.sdk.DeleteObjectCommand({ Bucket: this.#options.bucket, Key: this.#prefix + id }),
+          abort,
+        ),
+      );
+    } catch (error) {
+      if (!hasCode(error, 'BLOB_NOT_FOUND')) throw error;
+    }
+  }
+
+  async extendRetention(
+    id: BlobID,
+    retention: BlobRetention,
+    { signal }: AbortOptions = {},
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    const lock = this.#lockUntil(id, retention);
+    await this.#call({ action: `extend the lock of blob ${id}`, blobID: id }, signal, (s3, abort) =>
+      s3.client.send(
+        new s3.sdk.PutObjectRetentionCommand({
+          Bucket: this.#options.bucket,
+          Key: this.#prefix + id,
+          Retention: lock,
+        }),
+        abort,
+      ),
+    );
+  }
+
+  /** Closes the connections; requests in flight fail. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client?.destroy();
+  }
+
+  /** One attempt; a second one only to follow the bucket into its region. */
+  async #call<T>(
+    what: Pick<S3Operation, 'action' | 'blobID'>,
+    signal: AbortSignal | undefined,
+    send: Send<T>,
+  ): Promise<T> {
+    const abort = signal ? { abortSignal: signal } : {};
+    const attempt = async (): Promise<T> => {
+      this.#loaded ??= loadS3(this.#endpoint, this.#options);
+      const loaded = await this.#loaded;
+      this.#client ??= loaded.clientFor(this.#region);
+      return send({ ...loaded, client: this.#client }, abort);
+    };
+    try {
+      try {
+        return await attempt();
+      } catch (error) {
+        const region = regionFromS3Error(error);
+        if (region === undefined || region === this.#region) throw error;
+        this.#region = region;
+        this.#client = undefined;
+        return await attempt();
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw s3Error(error, { ...this.#operation(what.blobID), ...what });
+    }
+  }
+
+  #operation(blobID?: string): S3Operation {
+    const { bucket } = this.#options;
+    const facts = blobID === undefined ? {} : { blobID };
+    return { action: 'use the bucket', bucket, host: this.#endpoint.host, ...facts };
+  }
+
+  #listPage(
+    prefix: string,
+    token: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<ListObjectsV2CommandOutput> {
+    return this.#call({ action: 'list blobs' }, signal, (s3, abort) =>
+      s3.client.send(
+        new s3.sdk.ListObjectsV2Command({
+          Bucket: this.#options.bucket,
+          Prefix: this.#prefix + prefix,
+          // Objects below further slashes belong to somebody else.
+          Delimiter: '/',
+          EncodingType: 'url',
+          ContinuationToken: token,
+        }),
+        abort,
+      ),
+    );
+  }
+
+  /** Undefined for objects that are no blobs. */
+  #idOfKey(key: string | undefined, isEncoded: boolean): BlobID | undefined {
+    if (key === undefined) return undefined;
+    try {
+      const plain = isEncoded ? decodeURIComponent(key.replaceAll('+', ' ')) : key;
+      if (!plain.startsWith(this.#prefix)) return undefined;
+      const name = plain.slice(this.#prefix.length);
+      return name === STORAGE_CONFIG_NAME ? undefined : parseBlobID(name);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #get(
+    id: BlobID,
+    options: {
+      readonly range?: ByteRange | undefined;
+      readonly signal: AbortSignal | undefined;
+      readonly maxLength: number;
+    },
+  ): Promise<Uint8Array> {
+    const { range, signal, maxLength } = options;
+    return this.#call({ action: `read blob ${id}`, blobID: id }, signal, async (s3, abort) => {
+      const last = range && range.offset + range.length - 1;
+      const answer = await s3.client
+        .send(
+          new s3.sdk.GetObjectCommand({
+            Bucket: this.#options.bucket,
+            Key: this.#prefix + id,
+            Range: range && `bytes=${range.offset}-${last}`,
+          }),
+          abort,
+        )
+        .catch((error: unknown) => {
+          if (range && s3ErrorCode(error) === 'InvalidRange') throw rangePastEndError(id, range);
+          throw error;
+        });
+      const length = answer.ContentLength ?? -1;
+      try {
+        checkBlobLength(id, length, maxLength);
+        if (range) checkAnsweredRange(id, range, length, answer.ContentRange);
+      } catch (error) {
+        discard(answer.Body);
+        throw error;
+      }
+      return readBody(answer.Body, { id, length }, signal);
+    });
+  }
+
+  async #getNothing(
+    id: BlobID,
+    range: ByteRange,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    const { length } = await this.getMetadata(id, signal ? { signal } : {});
+    if (range.offset > length) throw rangePastEndError(id, range, length);
+    return new Uint8Array(0);
+  }
+
+  /** Read once, before the first put. */
+  async #storageConfig(signal: AbortSignal | undefined): Promise<S3StorageConfig> {
+    this.#config ??= await this.#readStorageConfig(signal);
+    return this.#config;
+  }
+
+  async #readStorageConfig(signal: AbortSignal | undefined): Promise<S3StorageConfig> {
+    const id = parseBlobID(STORAGE_CONFIG_NAME);
+    try {
+      return parseS3StorageConfig(
+        await this.#get(id, { signal, maxLength: MAX_STORAGE_CONFIG_LENGTH }),
+      );
+    } catch (error) {
+      if (hasCode(error, 'BLOB_NOT_FOUND')) return { blobOptions: [] };
+      throw error;
+    }
+  }
+
+  #lockUntil(
+    id: BlobID,
+    retention: BlobRetention,
+  ): { readonly Mode: 'GOVERNANCE' | 'COMPLIANCE'; readonly RetainUntilDate: Date } {
+    const { mode, periodNanoseconds } = retention;
+    if (mode === 'Locked') {
+      throw new LongshoreError('UNSUPPORTED', `blob ${id}: S3 has no lock mode ${mode}`, {
+        blobID: id,
+      });
+    }
+    const until = (this.#clock() + periodNanoseconds) / NANOSECONDS_PER_MILLISECOND;
+    return { Mode: mode, RetainUntilDate: new Date(Number(until)) };
+  }
+}
+
+function metadataFrom(
+  id: BlobID,
+  length: number | undefined,
+  lastModified: Date | undefined,
+): BlobMetadata {
+  const milliseconds = lastModified?.getTime() ?? Number.NaN;
+  if (length === undefined || Number.isNaN(milliseconds)) {
+    throw new CorruptDataError(`blob ${id}: the storage gives no length or no time`, {
+      blobID: id,
+    });
+  }
+  const timestamp: EpochNanoseconds = BigInt(milliseconds) * NANOSECONDS_PER_MILLISECOND;
+  return { id, length, timestamp };
+}
+
+/** Services cut a range at the end of the object, and some ignore it: neither is what was asked for. */
+function checkAnsweredRange(
+  id: BlobID,
+  range: ByteRange,
+  length: number,
+  contentRange: string | undefined,
+): void {
+  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(contentRange ?? '');
+  if (!match || Number(match[1]) !== range.offset) {
+    throw new LongshoreError(
+      'STORAGE_FAILED',
+      `blob ${id}: asked for bytes ${range.offset}+${range.length}, got ${contentRange ?? 'all'}`,
+      { blobID: id },
+    );
+  }
+  if (length !== range.length) {
+    throw rangePastEndError(id, range, match[2] === '*' ? undefined : Number(match[2]));
+  }
+}
+
+/** Ends a response that nobody will read, so that its connection is not held. */
+function discard(body: unknown): void {
+  if (typeof body !== 'object' || body === null || !('destroy' in body)) return;
+  if (typeof body.destroy === 'function') body.destroy();
+}
+
+function refuseConfig(id: BlobID, action: string): void {
+  if (id !== STORAGE_CONFIG_NAME) return;
+  throw new LongshoreError(
+    'INVALID_ARGUMENT',
+    `cannot ${action} blob ${id}: this name is reserved for the configuration of the storage`,
+    { blobID: id },
+  );
+}
