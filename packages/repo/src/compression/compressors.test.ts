@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { COMPRESSION_SAMPLES, randomBytes } from '../../../../test/compression-samples.ts';
 import { concatBytes, decodeHex, encodeUtf8, equalBytes } from '../bytes.ts';
@@ -8,7 +8,7 @@ import { hasCode } from '../errors.ts';
 import { createNativeCompressors } from '../node/native-compressors.ts';
 import { COMPRESSION_HEADER_IDS, type Compressor, type CompressorName } from './compressor.ts';
 import { crc32 } from './crc32.ts';
-import { createCompressorTable } from './compressor-table.ts';
+import { createCompressorTable, type CompressorTable } from './compressor-table.ts';
 import { createPortableCompressors } from './portable-compressors.ts';
 
 const platforms = {
@@ -53,6 +53,13 @@ function attempt(compressor: Compressor, stream: Uint8Array, maxLength: number):
   }
 }
 
+function inflates(table: CompressorTable, stream: Uint8Array, data: Uint8Array): boolean {
+  return equalBytes(
+    table.byName('deflate-default').decompress(stream, data.length, 'a test'),
+    data,
+  );
+}
+
 describe.each(allDecoders)('$name ($platform)', ({ name, compressor }) => {
   it('is found by name and by header ID', () => {
     expect(compressor.name).toBe(name);
@@ -78,7 +85,8 @@ describe.each(allDecoders)('$name ($platform)', ({ name, compressor }) => {
       const stream = compress(compressor, data);
       for (const [platform, table] of Object.entries(platforms)) {
         const read = table.byName(name).decompress(stream, data.length, sample);
-        expect(equalBytes(read, data), `${sample}, read by ${platform}`).toBe(true);
+        const equal = equalBytes(read, data);
+        expect({ sample, platform, equal }).toEqual({ sample, platform, equal: true });
       }
     }
   });
@@ -158,7 +166,7 @@ describe.each(distinctDecoders)(
 
     it('never yields other bytes, unless the format has no checksum', () => {
       const hasChecksum = name !== 'deflate-default';
-      fc.assert(
+      const changed = fc.check(
         fc.property(
           fc.constantFrom(...streams),
           fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
@@ -166,30 +174,31 @@ describe.each(distinctDecoders)(
             const damaged = stream.slice();
             for (const [at, value] of changes) damaged[at % damaged.length] = value;
             const result = attempt(compressor, damaged, plain.length);
-            if (result === 'CORRUPT_DATA') return;
-            expect(result).toBeInstanceOf(Uint8Array);
-            const bytes = result as Uint8Array;
-            expect(bytes.length).toBeLessThanOrEqual(plain.length);
+            if (!(result instanceof Uint8Array)) return result === 'CORRUPT_DATA';
             // An S2 chunk whose type became a skippable one is left out: only the length tells.
-            if (hasChecksum && bytes.length === plain.length) expect(bytes).toEqual(plain);
+            const isComplete = hasChecksum && result.length === plain.length;
+            return result.length <= plain.length && (!isComplete || equalBytes(result, plain));
           },
         ),
         { numRuns: 3000 },
       );
+      expect(changed.counterexample).toBeNull();
     });
 
     it('may be any bytes', () => {
-      fc.assert(
-        fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-          for (const { stream } of streams) {
+      const answered = fc.check(
+        fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) =>
+          streams.every(({ stream }) => {
             const headed = concatBytes([stream.subarray(0, 12), bytes]);
             const result = attempt(compressor, headed, 10_000);
-            if (result !== 'CORRUPT_DATA')
-              expect((result as Uint8Array).length).toBeLessThan(10_001);
-          }
-        }),
+            return result instanceof Uint8Array
+              ? result.length <= 10_000
+              : result === 'CORRUPT_DATA';
+          }),
+        ),
         { numRuns: 1000 },
       );
+      expect(answered.counterexample).toBeNull();
     });
   },
 );
@@ -232,7 +241,8 @@ describe.each(Object.entries(platforms))('%s decompression', (_, table) => {
       });
       const stream = concatBytes([skippable, frame, frame]);
       const read = table.byName('zstd').decompress(stream, 2 * data.length, 'a test');
-      expect(equalBytes(read, concatBytes([data, data])), `level ${level}`).toBe(true);
+      const equal = equalBytes(read, concatBytes([data, data]));
+      expect({ level, equal }).toEqual({ level, equal: true });
     }
   });
 
@@ -245,15 +255,13 @@ describe.each(Object.entries(platforms))('%s decompression', (_, table) => {
   });
 
   it('takes DEFLATE streams of every strategy', () => {
-    for (const [sample, data] of COMPRESSION_SAMPLES) {
+    for (const data of COMPRESSION_SAMPLES.values()) {
       for (const strategy of [constants.Z_HUFFMAN_ONLY, constants.Z_RLE, constants.Z_FIXED]) {
         const stream = deflateRawSync(data, { strategy });
-        const read = table.byName('deflate-default').decompress(stream, data.length, sample);
-        expect(equalBytes(read, data), sample).toBe(true);
+        expect(inflates(table, stream, data)).toBe(true);
       }
       const stored = deflateRawSync(data, { level: 0 });
-      const read = table.byName('deflate-default').decompress(stored, data.length, sample);
-      expect(equalBytes(read, data), sample).toBe(true);
+      expect(inflates(table, stored, data)).toBe(true);
     }
   });
 
@@ -262,8 +270,8 @@ describe.each(Object.entries(platforms))('%s decompression', (_, table) => {
     for (const name of ['gzip', 'deflate-default', 'zstd', 's2-default'] as const) {
       const stream = compress(platforms.native.byName(name), bomb);
       const started = performance.now();
-      expect(attempt(table.byName(name), stream, 1 << 20), name).toBe('CORRUPT_DATA');
-      expect(performance.now() - started, name).toBeLessThan(1000);
+      expect(attempt(table.byName(name), stream, 1 << 20)).toBe('CORRUPT_DATA');
+      expect(performance.now() - started).toBeLessThan(1000);
     }
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { concatBytes, decodeHex, encodeUtf8 } from '../bytes.ts';
 import { BoundedOutput } from './bounded-output.ts';
 import { decodeLz4 } from './lz4-decoder.ts';
+import { StreamDamage } from './stream-damage.ts';
 import { xxh32 } from './xxh32.ts';
 
 const LINES = encodeUtf8(Array.from({ length: 30 }, (_, i) => `line ${i % 7}\n`).join(''));
@@ -24,6 +25,15 @@ function decode(stream: Uint8Array, maxLength = 1 << 20): Uint8Array {
   const output = new BoundedOutput(maxLength, stream.length);
   decodeLz4(stream, output);
   return output.finish();
+}
+
+function fails(stream: Uint8Array): boolean {
+  try {
+    decode(stream);
+    return false;
+  } catch (error) {
+    return error instanceof StreamDamage;
+  }
 }
 
 /** A frame without checksums, size or linked blocks, of these blocks. */
@@ -59,7 +69,7 @@ describe('LZ4 frames', () => {
           damaged[i]! ^= change;
           // The other magic numbers of that range make the frame a skippable one.
           if (i === 0 && (damaged[0]! & 0xf0) === 0x50) continue;
-          expect(() => decode(damaged), `byte ${i} changed by ${change}`).toThrow();
+          expect(fails(damaged)).toBe(true);
         }
       }
     }
@@ -68,7 +78,7 @@ describe('LZ4 frames', () => {
   it('fail when cut anywhere and when something follows', () => {
     const stream = hex(LINKED_FRAME);
     for (let length = 0; length < stream.length; length++) {
-      expect(() => decode(stream.subarray(0, length)), `${length} bytes`).toThrow(/early/);
+      expect(() => decode(stream.subarray(0, length))).toThrow(/early/);
     }
     expect(() => decode(concatBytes([stream, hex('00000000')]))).toThrow(/no frame header/);
   });

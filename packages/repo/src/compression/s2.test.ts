@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { COMPRESSION_SAMPLES, repetitiveBytes } from '../../../../test/compression-samples.ts';
 import { concatBytes, decodeHex, encodeUtf8, equalBytes } from '../bytes.ts';
@@ -144,8 +144,8 @@ describe('S2 blocks', () => {
         const output = new BoundedOutput(total, total);
         decodeS2Block(concatBytes([Uint8Array.from(header), target.subarray(0, at)]), output);
         const expected = Uint8Array.from({ length: total }, (__, i) => literal[i % offset]!);
-        const message = `offset ${offset} length ${length}`;
-        expect(equalBytes(output.finish(), expected), message).toBe(true);
+        const equal = equalBytes(output.finish(), expected);
+        expect({ offset, length, equal }).toEqual({ offset, length, equal: true });
       }
     }
   });
