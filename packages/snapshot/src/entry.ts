@@ -60,6 +60,11 @@ export interface SymlinkEntry extends EntryMetadata {
   readonly type: 's';
   /** The bytes of the target, unresolved. SOURCE_UNREADABLE if it fails. */
   readTarget(): Uint8Array;
+  /**
+   * What the link leads to in the end; needed for ignore files only. SOURCE_UNREADABLE if it leads nowhere.
+   * Undefined: the source follows no links.
+   */
+  resolve(): Entry | undefined;
 }
 
 /** An entry that is there but cannot be examined. Its metadata beyond the name is zero. */

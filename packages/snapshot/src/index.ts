@@ -1,1 +1,74 @@
-export {};
+export { timeZoneOffset, UTC, type UTCOffset } from './civil-time.ts';
+export {
+  applyRetention,
+  createSnapshot,
+  type CreatedSnapshot,
+  type CreateSnapshotOptions,
+} from './create-snapshot.ts';
+export {
+  compareDirEntries,
+  encodeDirEntry,
+  encodeDirManifest,
+  parseDirManifest,
+  type DirEntry,
+  type DirManifest,
+  type DirSummary,
+  type EntryError,
+  type IncompleteReason,
+} from './dir-manifest.ts';
+export { DirManifestBuilder } from './dir-manifest-builder.ts';
+export type {
+  DirectoryEntry,
+  Entry,
+  EntryMetadata,
+  ErrorEntry,
+  FileEntry,
+  FileReader,
+  SymlinkEntry,
+  UnknownEntry,
+} from './entry.ts';
+export { DEFAULT_POLICY, EMPTY_POLICY, type Policy } from './policy/policy.ts';
+export { policyLabels, policyTarget } from './policy/policy-labels.ts';
+export { parsePolicy, policyPayload } from './policy/policy-json.ts';
+export type { EffectivePolicy, PolicyOrigin } from './policy/policy-merge.ts';
+export {
+  getEffectivePolicy,
+  getPolicy,
+  listPolicies,
+  loadPolicyTree,
+  removePolicy,
+  setPolicy,
+  type StoredPolicy,
+} from './policy/policy-store.ts';
+export { buildPolicyTree, PolicyNode } from './policy/policy-tree.ts';
+export { findPreviousSnapshots } from './previous-snapshots.ts';
+export {
+  entryOfObject,
+  findEntry,
+  readDirectory,
+  readEntryDirectory,
+} from './repository-entry.ts';
+export { expiredSnapshots, retentionReasons } from './retention.ts';
+export type { SnapshotDraft, SnapshotManifest, SnapshotStats } from './snapshot-manifest.ts';
+export { changePins } from './snapshot-pins.ts';
+export {
+  findReferencedEntry,
+  findSnapshotReference,
+  type SnapshotReference,
+} from './snapshot-reference.ts';
+export { listSnapshots, loadSnapshot, saveSnapshot, updateSnapshot } from './snapshot-store.ts';
+export {
+  formatSource,
+  GLOBAL_SOURCE,
+  parseSource,
+  sameSource,
+  snapshotLabels,
+  type SourceInfo,
+} from './source-info.ts';
+export { walkSnapshot, type WalkedEntry, type WalkOptions } from './tree-walker.ts';
+export type { UploadEvent } from './upload/upload-events.ts';
+export {
+  DEFAULT_CHECKPOINT_INTERVAL_MS,
+  uploadTree,
+  type UploadOptions,
+} from './upload/uploader.ts';

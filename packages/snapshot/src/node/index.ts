@@ -1,1 +1,3 @@
-export {};
+export { createSystemCalls } from './create-system-calls.ts';
+export { openLocalEntry, type LocalEntryOptions } from './local-entry.ts';
+export { openLocalOutput, type LocalOutputOptions } from './local-output.ts';

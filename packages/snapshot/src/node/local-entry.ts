@@ -72,7 +72,7 @@ function createEntry(
     case constants.S_IFDIR:
       return new LocalDirectory(path, name, stats, systemCalls);
     case constants.S_IFLNK:
-      return new LocalSymlink(path, name, stats);
+      return new LocalSymlink(path, name, stats, systemCalls);
     default:
       return new LocalUnknown(path, name, stats);
   }
@@ -124,9 +124,11 @@ class LocalFile extends LocalMetadata implements FileEntry {
 
 class LocalSymlink extends LocalMetadata implements SymlinkEntry {
   readonly type = 's';
+  readonly #systemCalls: SystemCalls;
 
-  constructor(path: LocalPath, name: LocalName, stats: BigIntStats) {
+  constructor(path: LocalPath, name: LocalName, stats: BigIntStats, systemCalls: SystemCalls) {
     super(path, name, stats, Number(stats.size));
+    this.#systemCalls = systemCalls;
   }
 
   readTarget(): Uint8Array {
@@ -134,6 +136,17 @@ class LocalSymlink extends LocalMetadata implements SymlinkEntry {
       return readlinkSync(this.path, { encoding: 'buffer' });
     } catch (cause) {
       throw sourceError('read symlink', this.path.toString(), cause);
+    }
+  }
+
+  resolve(): Entry {
+    try {
+      const resolved = realpathSync.native(this.path, { encoding: 'buffer' });
+      const stats = lstatSync(resolved, { bigint: true });
+      const name = localName(resolved.subarray(resolved.lastIndexOf('/') + 1));
+      return createEntry(localPath(resolved), name, stats, this.#systemCalls);
+    } catch (cause) {
+      throw sourceError('resolve symlink', this.path.toString(), cause);
     }
   }
 }

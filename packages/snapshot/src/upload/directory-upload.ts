@@ -9,11 +9,12 @@ import type {
   FileEntry,
   SymlinkEntry,
 } from '../entry.ts';
+import type { IgnoreContext } from '../policy/ignore-context.ts';
 import { metadataCompressor } from '../policy/compressor-choice.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
 import { isUnchanged } from '../unchanged.ts';
 import { FileUpload, type UploadedFile } from './file-upload.ts';
-import { directoryRules, type DirectoryRules } from './directory-rules.ts';
+import { directoryRules } from './directory-rules.ts';
 import { PreviousDirectory } from './previous-directory.ts';
 import { FailFastError, type UploadRun } from './upload-run.ts';
 
@@ -23,8 +24,8 @@ export interface DirectoryUploadParameters {
   /** Relative to the snapshot root with `/`; the root is the empty string. */
   readonly path: string;
   readonly policyNode: PolicyNode;
-  /** Of the directory above; undefined for the root. */
-  readonly parentRules: DirectoryRules | undefined;
+  /** Ignore rules of the directories above. */
+  readonly parentContext: IgnoreContext;
   /** The same directory in previous snapshots, in the order in which they are asked. */
   readonly previous: readonly PreviousDirectory[];
 }
@@ -35,7 +36,7 @@ export class DirectoryUpload {
   readonly #directory: DirectoryEntry;
   readonly #path: string;
   readonly #policyNode: PolicyNode;
-  readonly #parentRules: DirectoryRules | undefined;
+  readonly #parentContext: IgnoreContext;
   readonly #previous: readonly PreviousDirectory[];
   readonly #builder: DirManifestBuilder = new DirManifestBuilder();
   readonly #activeDirectories: Set<DirectoryUpload> = new Set();
@@ -48,7 +49,7 @@ export class DirectoryUpload {
     this.#directory = parameters.directory;
     this.#path = parameters.path;
     this.#policyNode = parameters.policyNode;
-    this.#parentRules = parameters.parentRules;
+    this.#parentContext = parameters.parentContext;
     this.#previous = parameters.previous;
   }
 
@@ -83,8 +84,13 @@ export class DirectoryUpload {
 
   async #uploadChildren(directory: DirectoryEntry): Promise<number> {
     const children = await directory.readChildren({ signal: this.#run.signal });
-    const rules = directoryRules(this.#parentRules, this.#path, this.#policyNode, children);
-    if (rules.isCacheDirectory) {
+    const { context, isCacheDirectory } = directoryRules(
+      this.#parentContext,
+      this.#path,
+      this.#policyNode,
+      children,
+    );
+    if (isCacheDirectory) {
       this.#run.counters.excludedDirCount += 1;
       return 0;
     }
@@ -93,8 +99,8 @@ export class DirectoryUpload {
         if (this.#failure !== undefined || this.#run.incompleteReason() !== undefined) break;
         this.#run.signal.throwIfAborted();
         const path = this.#childPath(child.name);
-        const exclusion = rules.exclusionOf(child, path, directory.device);
-        if (exclusion === undefined) await this.#startChild(child, path, rules);
+        const exclusion = context.exclusion(child, path, directory.device);
+        if (exclusion === undefined) await this.#startChild(child, path, context);
         else this.#run.countExcluded(child, path, exclusion === 'rule');
       }
     } finally {
@@ -109,10 +115,10 @@ export class DirectoryUpload {
   }
 
   /** Resolves when the next child may be started: work goes on in the background as far as there is room for it. */
-  async #startChild(child: Entry, path: string, rules: DirectoryRules): Promise<void> {
+  async #startChild(child: Entry, path: string, context: IgnoreContext): Promise<void> {
     switch (child.type) {
       case 'd':
-        await this.#spawn(() => this.#uploadDirectory(child, path, rules));
+        await this.#spawn(() => this.#uploadDirectory(child, path, context));
         return;
       case 'f': {
         const cached = this.#unchangedObject(child);
@@ -156,7 +162,7 @@ export class DirectoryUpload {
   async #uploadDirectory(
     child: DirectoryEntry,
     path: string,
-    rules: DirectoryRules,
+    context: IgnoreContext,
   ): Promise<void> {
     const policyNode = this.#policyNode.child(child.name);
     let upload: DirectoryUpload | undefined;
@@ -171,7 +177,7 @@ export class DirectoryUpload {
         directory: child,
         path,
         policyNode,
-        parentRules: rules,
+        parentContext: context,
         previous: await this.#run.previousDirectories(this.#previousEntries(child)),
       });
       this.#activeDirectories.add(upload);
@@ -238,7 +244,7 @@ export class DirectoryUpload {
       const target = link.readTarget();
       const { policy } = this.#policyNode.child(link.name);
       const objectID = await writer.writeObject(target, {
-        metadataCompressor: metadataCompressor(policy),
+        metadataCompressor: metadataCompressor(policy.metadataCompression),
         signal,
       });
       this.#add({ ...storedEntry(link, objectID), size: target.length });
@@ -308,7 +314,7 @@ export class DirectoryUpload {
   async #store(builder: DirManifestBuilder, incomplete?: IncompleteReason): Promise<DirEntry> {
     const { writer, signal } = this.#run;
     const manifest = builder.build(this.#directory.mtime, incomplete);
-    const compressor = metadataCompressor(this.#policyNode.policy);
+    const compressor = metadataCompressor(this.#policyNode.policy.metadataCompression);
     const objectID = await writer.writeObject(encodeDirManifest(manifest), {
       prefix: 'k',
       compressor,

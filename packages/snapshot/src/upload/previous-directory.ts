@@ -1,6 +1,6 @@
 import { type Repository } from '@longshore/repo';
 import type { DirEntry } from '../dir-manifest.ts';
-import { loadDirectory } from '../repository-entry.ts';
+import { readDirectory } from '../repository-entry.ts';
 
 /** A directory as an earlier snapshot holds it: asked for entries that did not change since. */
 export class PreviousDirectory {
@@ -25,7 +25,7 @@ export class PreviousDirectory {
       if (entry.type !== 'd' || objectID === undefined) continue;
       if (loaded.some((other) => other.objectID === objectID)) continue;
       try {
-        const manifest = await loadDirectory(repository, objectID, { signal });
+        const manifest = await readDirectory(repository, objectID, { signal });
         loaded.push(new PreviousDirectory(objectID, manifest.entries));
       } catch (error) {
         signal.throwIfAborted();

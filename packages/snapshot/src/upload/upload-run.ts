@@ -143,8 +143,8 @@ export class UploadRun {
     const { policy } = directoryNode.child(file.name);
     const threshold = policy.upload.parallelUploadAboveSize;
     return {
-      compressor: fileCompressor(policy, file.name, file.size),
-      metadataCompressor: metadataCompressor(policy),
+      compressor: fileCompressor(policy.compression, file.name, file.size),
+      metadataCompressor: metadataCompressor(policy.metadataCompression),
       splitter: policy.splitter.algorithm,
       parallelUploadAboveSize: threshold !== undefined && threshold > 0 ? threshold : undefined,
     };

@@ -1,6 +1,7 @@
 import type { Clock, ManifestID, RandomSource, RepositoryWriter, Sleep } from '@longshore/repo';
 import type { DirEntry, IncompleteReason } from '../dir-manifest.ts';
 import type { DirectoryEntry, FileEntry } from '../entry.ts';
+import { IgnoreContext } from '../policy/ignore-context.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
 import { EMPTY_STATS, type SnapshotDraft, type SnapshotManifest } from '../snapshot-manifest.ts';
 import type { SourceInfo } from '../source-info.ts';
@@ -78,7 +79,7 @@ export async function uploadTree(
     directory: root,
     path: '',
     policyNode: options.policy,
-    parentRules: undefined,
+    parentContext: IgnoreContext.EMPTY,
     previous: await run.previousDirectories(
       (options.previous ?? []).flatMap(({ rootEntry }) => rootEntry ?? []),
     ),
