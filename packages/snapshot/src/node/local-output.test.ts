@@ -656,6 +656,27 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       expect(readdirSync(target)).toEqual([]);
     });
 
+    it('into what is mounted in it', async (context) => {
+      const mountPoint = join(target, 'dir/mounted');
+      mkdirSync(mountPoint, { recursive: true });
+      try {
+        execFileSync('mount', ['-t', 'tmpfs', 'none', mountPoint], { stdio: 'ignore' });
+      } catch {
+        context.skip('needs the right to mount');
+      }
+      try {
+        writeFileSync(join(mountPoint, 'kept'), '');
+        await withOutput(({ root }) => {
+          expect(() => root.deleteExtra(new Map())).toThrow(coded('TARGET_UNSAFE'));
+          expect(() => root.remove('dir')).toThrow(coded('TARGET_UNSAFE'));
+          return Promise.resolve();
+        });
+        expect(readdirSync(mountPoint)).toEqual(['kept']);
+      } finally {
+        execFileSync('umount', [mountPoint]);
+      }
+    });
+
     it('but may itself be named through a symlink', async () => {
       mkdirSync(join(target, 'real'), { recursive: true });
       symlinkSync('real', join(target, 'link'));

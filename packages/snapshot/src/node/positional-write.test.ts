@@ -69,4 +69,16 @@ describe('positional writes', () => {
     expect(fstatSync(fd).blocks * 512).toBeLessThanOrEqual(64 * 1024);
     expect(readFileSync(join(folder, 'file')).equals(data)).toBe(true);
   });
+
+  it('leave holes by the blocks of the file, wherever the data begins', () => {
+    const blockSize = 4096;
+    const content = Buffer.alloc(512 * blockSize);
+    for (let block = 0; block < 512; block += 2)
+      content.fill(1, block * blockSize, (block + 1) * blockSize);
+    ftruncateSync(fd, content.length);
+    writeSparselyAt(fd, 2048, content.subarray(2048), blockSize);
+    writeSparselyAt(fd, 0, content.subarray(0, 2048), blockSize);
+    expect(fstatSync(fd).blocks * 512).toBeLessThanOrEqual((content.length * 3) / 4);
+    expect(readFileSync(join(folder, 'file')).equals(content)).toBe(true);
+  });
 });
