@@ -28,8 +28,12 @@ export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
+/** `Uint8Array.prototype.toHex` where the engine has it: twice as fast, and without the garbage. */
+const nativeToHex: unknown = Reflect.get(Uint8Array.prototype, 'toHex');
+
 /** Lower-case hex, as everywhere on storage. */
 export function encodeHex(bytes: Uint8Array): string {
+  if (typeof nativeToHex === 'function') return String(Reflect.apply(nativeToHex, bytes, []));
   let text = '';
   for (const byte of bytes) text += HEX[byte];
   return text;
@@ -40,9 +44,14 @@ export function decodeHex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) {
-    bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+    bytes[i] = (hexDigit(text.charCodeAt(2 * i)) << 4) | hexDigit(text.charCodeAt(2 * i + 1));
   }
   return bytes;
+}
+
+/** The value of one hex digit by its character code. */
+function hexDigit(code: number): number {
+  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
 }
 
 /** Standard base64 with padding, as Go writes byte slices in JSON. */

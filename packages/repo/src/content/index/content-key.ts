@@ -24,6 +24,19 @@ function hexDigit(code: number): number {
   return code < LETTER_A_MINUS_TEN ? code - ZERO : code - LETTER_A_MINUS_TEN;
 }
 
+/** Makes keys for look-ups in a buffer of its own: a key is valid until the next one is made. */
+export class ContentKeyEncoder {
+  readonly #scratch: Uint8Array = new Uint8Array(MAX_CONTENT_KEY_LENGTH);
+  #key: Uint8Array = this.#scratch;
+
+  encode(id: ContentID): Uint8Array {
+    const length = encodeContentKeyInto(id, this.#scratch);
+    // All IDs of a repository have the same length, so that one view serves them all.
+    if (this.#key.length !== length) this.#key = this.#scratch.subarray(0, length);
+    return this.#key;
+  }
+}
+
 const FNV_OFFSET_BASIS = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 

@@ -2,7 +2,7 @@ import type { BlobID } from '../../blob/storage.ts';
 import { decodeContentKey, type ContentID } from '../content-id.ts';
 import type { ContentInfo } from '../content-info.ts';
 import { CorruptDataError } from '../../errors.ts';
-import { encodeContentKeyInto, MAX_CONTENT_KEY_LENGTH } from './content-key.ts';
+import { ContentKeyEncoder } from './content-key.ts';
 
 /**
  * An index entry as a place to read into: millions of entries pass through one record instead of being
@@ -66,16 +66,16 @@ function keyToContentID(key: Uint8Array): ContentID {
 /** The entries as one reused record. */
 export function* infosToRecords(entries: Iterable<ContentInfo>): Generator<IndexRecord, void> {
   const record = createIndexRecord();
-  const scratch = new Uint8Array(MAX_CONTENT_KEY_LENGTH);
+  const keys = new ContentKeyEncoder();
   for (const info of entries) {
-    infoToRecord(info, scratch, record);
+    infoToRecord(info, keys.encode(info.contentID), record);
     yield record;
   }
 }
 
-/** Fills a record; its key is a view of `keyScratch`, which has {@link MAX_CONTENT_KEY_LENGTH} bytes. */
-export function infoToRecord(info: ContentInfo, keyScratch: Uint8Array, target: IndexRecord): void {
-  target.key = keyScratch.subarray(0, encodeContentKeyInto(info.contentID, keyScratch));
+/** Fills a record; `key` is that of the info's content. */
+export function infoToRecord(info: ContentInfo, key: Uint8Array, target: IndexRecord): void {
+  target.key = key;
   target.packBlobID = info.packBlobID;
   target.packOffset = info.packOffset;
   target.packedLength = info.packedLength;

@@ -51,7 +51,7 @@ class IndexV1 implements PackIndex {
     return recordToInfo(record, contentID);
   }
 
-  readRecord(entry: number, target: IndexRecord): void {
+  readRecord(entry: number, target: IndexRecord, key?: Uint8Array): void {
     invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
     const view = this.#view;
     const value = this.#keys.offsetOf(entry) + this.keySize;
@@ -63,7 +63,7 @@ class IndexV1 implements PackIndex {
         offset: value + 16,
       });
     }
-    target.key = this.keyAt(entry);
+    target.key = key ?? this.keyAt(entry);
     target.timestampSeconds = this.#timestamp(value);
     target.formatVersion = view.getUint8(value + 6);
     target.packBlobID = this.#names.at(view.getUint32(value + 8), view.getUint8(value + 7));

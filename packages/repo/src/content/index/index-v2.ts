@@ -75,7 +75,7 @@ class IndexV2 implements PackIndex {
     return recordToInfo(record, contentID);
   }
 
-  readRecord(entry: number, target: IndexRecord): void {
+  readRecord(entry: number, target: IndexRecord, key?: Uint8Array): void {
     invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
     const view = this.#view;
     const { valueSize, baseTime, formats } = this.#header;
@@ -88,7 +88,7 @@ class IndexV2 implements PackIndex {
       throw this.#error('formatNumber', value + 16, `${formatNumber} of ${formats.length}`);
     }
     const flagsAndOffset = view.getUint32(value + 4);
-    target.key = this.keyAt(entry);
+    target.key = key ?? this.keyAt(entry);
     target.timestampSeconds = baseTime + view.getUint32(value);
     target.deleted = flagsAndOffset >= 0x80000000;
     target.packOffset = flagsAndOffset & 0x7fffffff;

@@ -29,10 +29,10 @@ export function* mergeRecords(
   let challenger = createIndexRecord();
   for (let top = heap[0]; top !== undefined; top = heap[0]) {
     const { key } = top;
-    top.index.readRecord(top.entry, winner);
+    top.index.readRecord(top.entry, winner, key);
     advanceTop(heap, top);
     for (let next = heap[0]; next !== undefined && equalBytes(next.key, key); next = heap[0]) {
-      next.index.readRecord(next.entry, challenger);
+      next.index.readRecord(next.entry, challenger, next.key);
       if (compareContentInfo(challenger, winner) > 0) [winner, challenger] = [challenger, winner];
       advanceTop(heap, next);
     }

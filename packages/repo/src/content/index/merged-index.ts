@@ -2,7 +2,7 @@ import { LongshoreError } from '../../errors.ts';
 import type { ContentID, ContentPrefix } from '../content-id.ts';
 import { compareContentInfo, type ContentInfo } from '../content-info.ts';
 import type { IterateContentsOptions } from '../content-reader.ts';
-import { encodeContentKeyInto, MAX_CONTENT_KEY_LENGTH } from './content-key.ts';
+import { ContentKeyEncoder } from './content-key.ts';
 import { recordToInfo } from './index-record.ts';
 import { mergeRecords, type KeyRange } from './merge-records.ts';
 import type { PackIndex } from './pack-index.ts';
@@ -15,7 +15,7 @@ export class MergedIndex {
   readonly indexes: readonly PackIndex[];
   /** Unix seconds; undefined if nothing is hidden. */
   readonly deletionWatermarkSeconds: number | undefined;
-  readonly #keyScratch: Uint8Array = new Uint8Array(MAX_CONTENT_KEY_LENGTH);
+  readonly #keys: ContentKeyEncoder = new ContentKeyEncoder();
 
   constructor(indexes: readonly PackIndex[], deletionWatermarkSeconds?: number) {
     this.indexes = indexes;
@@ -34,7 +34,7 @@ export class MergedIndex {
 
   /** The winning entry, deleted or not; undefined if there is none or the watermark hides it. */
   find(id: ContentID): ContentInfo | undefined {
-    const key = this.#keyScratch.subarray(0, encodeContentKeyInto(id, this.#keyScratch));
+    const key = this.#keys.encode(id);
     let winner: ContentInfo | undefined;
     for (const index of this.indexes) {
       const entry = index.indexOf(key);

@@ -1,8 +1,11 @@
 import { parseBlobID, type BlobID } from '../../blob/storage.ts';
+import { unshared } from '../../bytes.ts';
 import { CorruptDataError } from '../../errors.ts';
 
 /** Names kept as strings at once. Neighbouring look-ups often hit few packs; all of them would cost megabytes. */
 const KEPT_NAMES = 1024;
+
+const asciiDecoder = new TextDecoder();
 
 /** Pack names of an index, decoded when asked for. */
 export class PackNames {
@@ -30,7 +33,7 @@ export class PackNames {
 
   #decode(offset: number, length: number): BlobID {
     if (offset + length > this.#data.length) throw this.#error(offset, 'beyond the end');
-    const text = String.fromCharCode(...this.#data.subarray(offset, offset + length));
+    const text = asciiDecoder.decode(unshared(this.#data.subarray(offset, offset + length)));
     try {
       return parseBlobID(text);
     } catch (cause) {

@@ -1,7 +1,7 @@
 import { invariant } from '../../errors.ts';
 import type { ContentID } from '../content-id.ts';
 import { compareContentInfo, type ContentInfo } from '../content-info.ts';
-import { encodeContentKeyInto, MAX_CONTENT_KEY_LENGTH } from './content-key.ts';
+import { ContentKeyEncoder } from './content-key.ts';
 import { EntryTable } from './entry-table.ts';
 import { createIndexRecord, infoToRecord, recordToInfo, type IndexRecord } from './index-record.ts';
 
@@ -18,7 +18,7 @@ const EMPTY = 0;
 export class PendingIndex {
   #slots: Uint32Array = new Uint32Array(INITIAL_SLOTS);
   #table: EntryTable | undefined;
-  readonly #keyScratch: Uint8Array = new Uint8Array(MAX_CONTENT_KEY_LENGTH);
+  readonly #keys: ContentKeyEncoder = new ContentKeyEncoder();
   readonly #incoming: IndexRecord = createIndexRecord();
   readonly #existing: IndexRecord = createIndexRecord();
 
@@ -34,7 +34,7 @@ export class PendingIndex {
   /** Adds an entry, or lets the conflict rule choose between it and the one that is there. */
   put(info: ContentInfo): void {
     const record = this.#incoming;
-    infoToRecord(info, this.#keyScratch, record);
+    infoToRecord(info, this.#keys.encode(info.contentID), record);
     const table = (this.#table ??= new EntryTable(record.key.length));
     const slot = this.#slotOf(table, record.key);
     const stored = this.#slots[slot]!;
@@ -51,7 +51,7 @@ export class PendingIndex {
   find(id: ContentID): ContentInfo | undefined {
     const table = this.#table;
     if (table === undefined) return undefined;
-    const stored = this.#slots[this.#slotOf(table, this.#encodeKey(id))]!;
+    const stored = this.#slots[this.#slotOf(table, this.#keys.encode(id))]!;
     if (stored === EMPTY) return undefined;
     const record = createIndexRecord();
     table.read(stored - 1, record);
@@ -79,10 +79,6 @@ export class PendingIndex {
   clear(): void {
     this.#slots = new Uint32Array(INITIAL_SLOTS);
     this.#table = undefined;
-  }
-
-  #encodeKey(id: ContentID): Uint8Array {
-    return this.#keyScratch.subarray(0, encodeContentKeyInto(id, this.#keyScratch));
   }
 
   /** The slot that holds `key`, or the free one where it belongs. */
