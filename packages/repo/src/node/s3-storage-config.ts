@@ -5,7 +5,7 @@ import type { BlobID } from '../blob/storage.ts';
 /** The object, next to the blobs, that chooses storage classes. It is no blob. */
 export const STORAGE_CONFIG_NAME = '.storageconfig';
 /** Bytes. A real one has a few hundred. */
-export const MAX_STORAGE_CONFIG_LENGTH = 1024 * 1024;
+export const MAX_STORAGE_CONFIG_LENGTH: number = 1024 * 1024;
 
 /** The first entry whose prefix begins a blob ID decides the storage class of the new object. */
 export interface S3StorageConfig {
