@@ -495,6 +495,7 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       utimesSync(join(target, 'file'), seconds, seconds);
       await withOutput(
         async (output) => {
+          expect(await output.root.hasFile('file', attributes(size))).toBe(skipped);
           const file = await output.root.createFile('file', attributes(size));
           expect(file === undefined).toBe(skipped);
           await file?.abandon();
