@@ -114,6 +114,12 @@ export class Budget {
   }
 }
 
+/** Something out of a {@link Pool}; `release` gives it back, and has no effect the second time. */
+export interface PooledItem<T> {
+  readonly item: T;
+  readonly release: () => void;
+}
+
 /** A bounded number of reusable things, made when first needed. `acquire` waits for a free one. */
 export class Pool<T> {
   readonly #permits: Budget;
@@ -125,7 +131,7 @@ export class Pool<T> {
     this.#create = create;
   }
 
-  async acquire(options: AbortOptions = {}): Promise<{ readonly item: T; release(): void }> {
+  async acquire(options: AbortOptions = {}): Promise<PooledItem<T>> {
     const giveBack = await this.#permits.acquire(1, options);
     const item = this.#idle.pop() ?? this.#create();
     let held = true;

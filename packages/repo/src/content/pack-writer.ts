@@ -3,7 +3,7 @@ import { encodeHex } from '../bytes.ts';
 import type { RandomSource } from '../clock.ts';
 import { invariant, LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
-import { Budget, Pool } from '../parallel.ts';
+import { Budget, Pool, type PooledItem } from '../parallel.ts';
 import type { ContentInfo } from './content-info.ts';
 import type { ContentKernel } from './content-kernel.ts';
 import { buildIndex } from './index/index-builder.ts';
@@ -41,10 +41,7 @@ export class PackBuffers {
   }
 
   /** At least `length` bytes; above the capacity one at a time. */
-  async acquire(
-    length: number,
-    options: AbortOptions,
-  ): Promise<{ readonly item: Uint8Array; release(): void }> {
+  async acquire(length: number, options: AbortOptions): Promise<PooledItem<Uint8Array>> {
     if (length <= this.capacity) return this.#pool.acquire(options);
     const release = await this.#oversized.acquire(1, options);
     return { item: this.#createBuffer(length), release };

@@ -8,7 +8,7 @@ import {
 import { COMPRESSION_HEADER_IDS, type CompressorName } from '../compression/compressor.ts';
 import { LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
-import { Pool } from '../parallel.ts';
+import { Pool, type PooledItem } from '../parallel.ts';
 import { contentNotFound, type CommittedContents } from './committed-contents.ts';
 import { contentPrefix, makeContentID, type ContentID, type ContentPrefix } from './content-id.ts';
 import { compareContentInfo, type ContentInfo } from './content-info.ts';
@@ -360,7 +360,7 @@ export class SessionContents implements ContentManager {
   async #stagingBuffer(
     length: number,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly item: Uint8Array; release(): void }> {
+  ): Promise<PooledItem<Uint8Array>> {
     if (length <= this.#groupLimit()) return this.#staging.acquire(abortOptions(signal));
     return { item: this.#options.preparer.createBuffer(length), release: () => undefined };
   }

@@ -39,23 +39,19 @@ function answer(
 }
 
 function run(kernel: ContentKernel, task: ContentWorkerTask): ContentWorkerResult {
-  switch (task.kind) {
-    case 'hash':
-      return { kind: 'hash', hashes: kernel.hash(task.batch.map(resolveBytes)) };
-    case 'seal': {
-      const target = task.target ?? new Uint8Array(task.targetLength);
-      const batch = task.batch.map((one) => ({ ...one, data: resolveBytes(one.data) }));
-      const sealed = sealBatch(kernel, batch, target);
-      return { kind: 'seal', sealed, bytes: task.target === undefined ? target : undefined };
-    }
-    case 'open':
-      return {
-        kind: 'open',
-        opened: task.batch.map(({ info, bytes }) =>
-          kernel.open({ info, bytes: resolveBytes(bytes) }),
-        ),
-      };
+  if (task.kind === 'hash') {
+    return { kind: 'hash', hashes: kernel.hash(task.batch.map(resolveBytes)) };
   }
+  if (task.kind === 'open') {
+    const opened = task.batch.map(({ info, bytes }) =>
+      kernel.open({ info, bytes: resolveBytes(bytes) }),
+    );
+    return { kind: 'open', opened };
+  }
+  const target = task.target ?? new Uint8Array(task.targetLength);
+  const batch = task.batch.map((one) => ({ ...one, data: resolveBytes(one.data) }));
+  const sealed = sealBatch(kernel, batch, target);
+  return { kind: 'seal', sealed, bytes: task.target === undefined ? target : undefined };
 }
 
 function resolveBytes(bytes: WorkerBytes): Uint8Array {

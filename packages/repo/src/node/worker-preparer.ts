@@ -183,7 +183,7 @@ export class WorkerPreparer implements ContentPreparer {
     }
     if (data.buffer instanceof SharedArrayBuffer) return { bytes: data };
     const copy = data.slice();
-    moved.push(copy.buffer as ArrayBuffer);
+    moved.push(copy.buffer);
     return { bytes: copy };
   }
 }

@@ -318,18 +318,18 @@ export class StreamingObjectWriter implements ObjectWriter {
     this.#chunks.push(chunk);
     this.#chunkStart = end;
     slot.retain();
-    const task: Promise<void> = this.#store
-      .write([data], this.#options)
-      .then(([id]) => {
-        chunk.id = id;
-      })
-      .catch((error: unknown) => {
-        this.#failure ??= { error };
-      })
-      .finally(() => {
-        slot.release();
-        this.#running.delete(task);
-      });
+    const task: Promise<void> = this.#storeChunk(data, chunk).finally(() => {
+      slot.release();
+      this.#running.delete(task);
+    });
     this.#running.add(task);
+  }
+
+  async #storeChunk(data: Uint8Array, chunk: { id: ObjectID | undefined }): Promise<void> {
+    try {
+      [chunk.id] = await this.#store.write([data], this.#options);
+    } catch (error) {
+      this.#failure ??= { error };
+    }
   }
 }
