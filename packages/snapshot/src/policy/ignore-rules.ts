@@ -1,4 +1,5 @@
-import { parseRuleTokens, type ParsedRule, type RuleToken } from './ignore-rule-tokens.ts';
+import { literalParts, type LiteralParts } from './ignore-rule-literals.ts';
+import { parseRuleTokens, type RuleToken } from './ignore-rule-tokens.ts';
 
 /** One rule of an ignore list, in Kopia's dialect of gitignore. Source: docs/format/policy.md. */
 export interface IgnoreRule {
@@ -15,13 +16,22 @@ export interface IgnoreRule {
  * INVALID_ARGUMENT if the rule is malformed.
  */
 export function parseIgnoreRule(text: string, base = ''): IgnoreRule {
-  const rule = parseRuleTokens(text, base);
-  const { negated, directoriesOnly } = rule;
+  const { tokens, negated, directoriesOnly } = parseRuleTokens(text, base);
+  const literals = literalParts(tokens);
+  const doubleStars = tokens.filter(({ kind }) => kind === 'doubleStar').length;
+  const matches = (path: string): boolean =>
+    mayMatch(literals, path) &&
+    new RuleMatch(tokens, path, doubleStars > 2).from(0, 0) === Outcome.match;
   return {
     negated,
     excludes: (path, isDirectory) =>
-      directoriesOnly && !isDirectory ? negated : matchesRule(rule, path) !== negated,
+      directoriesOnly && !isDirectory ? negated : matches(path) !== negated,
   };
+}
+
+/** False for most paths that a rule does not match, at the price of two searches for a string. */
+function mayMatch({ suffix, longest }: LiteralParts, path: string): boolean {
+  return path.endsWith(suffix) && path.includes(longest);
 }
 
 /** The lines of an ignore file that hold a rule: blank lines and those that begin with `#` hold none. */
@@ -30,10 +40,6 @@ export function ignoreFileRules(content: string): readonly string[] {
     .split('\n')
     .map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
     .filter((line) => !/^\p{White_Space}*$/u.test(line) && !line.startsWith('#'));
-}
-
-function matchesRule(rule: ParsedRule, path: string): boolean {
-  return new RuleMatch(rule.tokens, path).from(0, 0) === Outcome.match;
 }
 
 /** `abort`: no later start can match either. `abortToDoubleStar`: none within this directory can. */
@@ -49,11 +55,10 @@ class RuleMatch {
   readonly #path: string;
   readonly #outcomes: Map<number, Outcome> | undefined;
 
-  constructor(tokens: readonly RuleToken[], path: string) {
+  constructor(tokens: readonly RuleToken[], path: string, remembers: boolean) {
     this.#tokens = tokens;
     this.#path = path;
-    const doubleStars = tokens.filter(({ kind }) => kind === 'doubleStar').length;
-    this.#outcomes = doubleStars > 2 ? new Map() : undefined;
+    this.#outcomes = remembers ? new Map() : undefined;
   }
 
   from(firstToken: number, start: number): Outcome {
