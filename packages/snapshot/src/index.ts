@@ -17,16 +17,20 @@ export {
   type IncompleteReason,
 } from './dir-manifest.ts';
 export { DirManifestBuilder } from './dir-manifest-builder.ts';
-export type {
-  DirectoryEntry,
-  Entry,
-  EntryMetadata,
-  ErrorEntry,
-  FileEntry,
-  FileReader,
-  SymlinkEntry,
-  UnknownEntry,
+export {
+  isPlaceholderName,
+  MAX_READ_BYTES,
+  PLACEHOLDER_SUFFIX,
+  type DirectoryEntry,
+  type Entry,
+  type EntryMetadata,
+  type ErrorEntry,
+  type FileEntry,
+  type FileReader,
+  type SymlinkEntry,
+  type UnknownEntry,
 } from './entry.ts';
+export { goModeFromPosix, posixModeFromGo } from './mode.ts';
 export { DEFAULT_POLICY, EMPTY_POLICY, type Policy } from './policy/policy.ts';
 export { policyLabels, policyTarget } from './policy/policy-labels.ts';
 export { parsePolicy, policyPayload } from './policy/policy-json.ts';
@@ -48,6 +52,15 @@ export {
   readDirectory,
   readEntryDirectory,
 } from './repository-entry.ts';
+export { checkEntryName } from './restore/entry-name.ts';
+export type {
+  OutputAttributes,
+  OutputDirectory,
+  OutputFile,
+  OutputFileAttributes,
+  OutputKind,
+  RestoreOutput,
+} from './restore/restore-output.ts';
 export { expiredSnapshots, retentionReasons } from './retention.ts';
 export type { SnapshotDraft, SnapshotManifest, SnapshotStats } from './snapshot-manifest.ts';
 export { changePins } from './snapshot-pins.ts';
