@@ -1,0 +1,126 @@
+import {
+  CorruptDataError,
+  indexObjectID,
+  objectReference,
+  type AbortOptions,
+  type ContentID,
+  type ObjectID,
+  type ReadContentsOptions,
+  type Repository,
+} from '@longshore/repo';
+import { isDamage } from './damage.ts';
+import { readDespiteDamage } from './damage-tolerant-read.ts';
+import { parseDirManifest, type DirManifest } from './dir-manifest.ts';
+import { readDirectory } from './repository-entry.ts';
+
+/** Directories that are loaded together. */
+export const MAX_BATCH_DIRECTORIES = 64;
+
+/** Bytes of the streams that are loaded together, unless a single one is larger. */
+export const MAX_BATCH_STREAM_BYTES: number = 8 * 1024 * 1024;
+
+/** What became of one directory: its manifest, or the damage that hides it. */
+export type DirectoryResult =
+  | { readonly manifest: DirManifest }
+  | { readonly manifest?: undefined; readonly error: unknown };
+
+/**
+ * Takes from the end of `stack` as many as may be loaded together, at least one; those with an index object, which
+ * are large, stand alone.
+ */
+export function takeDirectoryBatch<T>(
+  repository: Repository,
+  stack: T[],
+  objectIDOf: (item: T) => ObjectID | undefined,
+): readonly T[] {
+  const batch: T[] = [];
+  let bytes = 0;
+  for (let item = stack.at(-1); item !== undefined; item = stack.at(-1)) {
+    const length = streamLength(repository, objectIDOf(item));
+    if (batch.length > 0 && bytes + length > MAX_BATCH_STREAM_BYTES) break;
+    batch.push(item);
+    stack.pop();
+    bytes += length;
+    if (batch.length === MAX_BATCH_DIRECTORIES) break;
+  }
+  return batch;
+}
+
+function streamLength(repository: Repository, id: ObjectID | undefined): number {
+  if (id === undefined) return 0;
+  if (!isPlain(id)) return MAX_BATCH_STREAM_BYTES;
+  return repository.contents.contentInfo(objectReference(id).contentID)?.originalLength ?? 0;
+}
+
+/** The object is one content as it is. */
+function isPlain(id: ObjectID): boolean {
+  return indexObjectID(id) === undefined && !objectReference(id).compressed;
+}
+
+/**
+ * Loads several directories with one bulk read, those with an index object one by one. Results are in the order of
+ * `ids`; equal IDs share a manifest. Damage strikes one directory only; anything else is thrown.
+ */
+export async function readDirectoryBatch(
+  repository: Repository,
+  ids: readonly (ObjectID | undefined)[],
+  options: ReadContentsOptions = {},
+): Promise<readonly DirectoryResult[]> {
+  const results = new Map<ObjectID, DirectoryResult>();
+  const plain = new Map<ContentID, ObjectID>();
+  for (const id of ids) {
+    if (id !== undefined && isPlain(id)) plain.set(objectReference(id).contentID, id);
+  }
+  await readDespiteDamage(
+    repository.contents,
+    plain.keys(),
+    (contentID, data) => {
+      const id = plain.get(contentID);
+      if (id !== undefined) results.set(id, parse(id, data));
+    },
+    {
+      ...options,
+      onDamage: (contentID, error) => {
+        const id = plain.get(contentID);
+        if (id !== undefined) results.set(id, { error });
+      },
+    },
+  );
+  for (const id of ids) {
+    if (id === undefined || results.has(id)) continue;
+    results.set(id, await readSingly(repository, id, options));
+  }
+  return ids.map((id) => (id === undefined ? undefined : results.get(id)) ?? NO_OBJECT);
+}
+
+const NO_OBJECT: DirectoryResult = {
+  error: new CorruptDataError('the directory entry has no object'),
+};
+
+function parse(id: ObjectID, stream: Uint8Array): DirectoryResult {
+  try {
+    return { manifest: parseDirManifest(stream, `directory ${id}`) };
+  } catch (error) {
+    return damageOf(error);
+  }
+}
+
+async function readSingly(
+  repository: Repository,
+  id: ObjectID,
+  { signal }: AbortOptions,
+): Promise<DirectoryResult> {
+  try {
+    return {
+      manifest: await readDirectory(repository, id, signal === undefined ? {} : { signal }),
+    };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return damageOf(error);
+  }
+}
+
+function damageOf(error: unknown): DirectoryResult {
+  if (!isDamage(error)) throw error;
+  return { error };
+}

@@ -1,0 +1,144 @@
+import type { DirEntry } from '../dir-manifest.ts';
+import type { DirectoryNode } from './directory-node.ts';
+import type { OutputFile } from './restore-output.ts';
+import type { RestoreRun } from './restore-run.ts';
+
+/** What takes the chunks of one object, in any order; each is received or missed exactly once. */
+export interface ContentSink {
+  readonly path: string;
+  /** `data` is borrowed until the promise settles. */
+  receive(start: number, data: Uint8Array): Promise<void>;
+  /** A chunk cannot be had. Throws if that is to end the restore. */
+  miss(error: unknown): Promise<void>;
+}
+
+export interface ContentSinkOptions {
+  readonly entry: DirEntry;
+  /** Where it goes; held until the sink is done. */
+  readonly directory: DirectoryNode;
+  readonly name: string;
+  /** A placeholder may stand for the entry. */
+  readonly replacesPlaceholder: boolean;
+}
+
+export interface FileSinkOptions extends ContentSinkOptions {
+  /** Bytes. */
+  readonly size: number;
+  readonly chunkCount: number;
+}
+
+/** Opens its file when the first chunk arrives and finishes it with the last one. */
+export class FileSink implements ContentSink {
+  readonly path: string;
+  readonly #run: RestoreRun;
+  readonly #options: FileSinkOptions;
+  #file: Promise<OutputFile | undefined> | undefined;
+  #outstanding: number;
+  #failed = false;
+
+  constructor(run: RestoreRun, options: FileSinkOptions) {
+    this.path = options.directory.pathOf(options.name);
+    this.#run = run;
+    this.#options = options;
+    this.#outstanding = options.chunkCount;
+  }
+
+  async receive(start: number, data: Uint8Array): Promise<void> {
+    if (!this.#failed) {
+      try {
+        this.#file ??= this.#open();
+        const file = await this.#file;
+        if (file !== undefined) {
+          await file.writeAt(start, data);
+          this.#run.emit({ type: 'bytes-written', bytes: data.length });
+        }
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    await this.#settle();
+  }
+
+  async miss(error: unknown): Promise<void> {
+    this.#fail(error);
+    await this.#settle();
+  }
+
+  async #open(): Promise<OutputFile | undefined> {
+    const { directory, entry, name, size } = this.#options;
+    const { mode, mtime, uid, gid } = entry;
+    const file = await directory.output.createFile(name, { mode, mtime, uid, gid, size });
+    if (file !== undefined) this.#run.opened(file);
+    return file;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#run.fail(this.path, this.#options.entry, error);
+  }
+
+  async #settle(): Promise<void> {
+    this.#outstanding -= 1;
+    if (this.#outstanding > 0) return;
+    try {
+      await this.#close();
+    } catch (error) {
+      this.#fail(error);
+    }
+    await this.#options.directory.release();
+  }
+
+  async #close(): Promise<void> {
+    const { directory, name, replacesPlaceholder, size } = this.#options;
+    // An error while it was opened has been reported.
+    const file = await this.#file?.catch(() => undefined);
+    if (file === undefined) {
+      if (!this.#failed)
+        this.#run.emit({ type: 'entry-skipped', path: this.path, size, reason: 'existing' });
+      return;
+    }
+    this.#run.closed(file);
+    if (this.#failed) {
+      await file.abandon();
+      return;
+    }
+    await file.finish();
+    if (replacesPlaceholder) await directory.removePlaceholder(name);
+    this.#run.emit({ type: 'file-restored', path: this.path, size });
+  }
+}
+
+/** Creates its symlink when the target arrives. */
+export class SymlinkSink implements ContentSink {
+  readonly path: string;
+  readonly #run: RestoreRun;
+  readonly #options: ContentSinkOptions;
+
+  constructor(run: RestoreRun, options: ContentSinkOptions) {
+    this.path = options.directory.pathOf(options.name);
+    this.#run = run;
+    this.#options = options;
+  }
+
+  async receive(_start: number, target: Uint8Array): Promise<void> {
+    const { directory, entry, name } = this.#options;
+    const { path } = this;
+    try {
+      const created = await directory.output.createSymlink(name, target, entry);
+      this.#run.emit(
+        created
+          ? { type: 'symlink-restored', path }
+          : { type: 'entry-skipped', path, size: 0, reason: 'existing' },
+      );
+    } catch (error) {
+      this.#run.fail(path, entry, error);
+    }
+    await directory.release();
+  }
+
+  async miss(error: unknown): Promise<void> {
+    this.#run.fail(this.path, this.#options.entry, error);
+    await this.#options.directory.release();
+  }
+}

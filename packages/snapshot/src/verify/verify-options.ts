@@ -1,0 +1,60 @@
+import type { AbortOptions, ObjectID } from '@longshore/repo';
+import type { DirEntry } from '../dir-manifest.ts';
+
+/** What to verify, with all that is below it. */
+export interface VerifyRoot {
+  /** In front of the paths below it, in errors and events. */
+  readonly name: string;
+  readonly entry: DirEntry;
+}
+
+/** Damage of one object. */
+export interface VerifyError {
+  /** Where the object was met first. */
+  readonly path: string;
+  readonly objectID: ObjectID | undefined;
+  readonly error: unknown;
+}
+
+export type VerifyEvent =
+  /** Totals so far: distinct objects, and bytes of file contents. */
+  | {
+      readonly type: 'progress';
+      readonly directories: number;
+      readonly files: number;
+      readonly bytesRead: number;
+    }
+  | ({ readonly type: 'error' } & VerifyError);
+
+export interface VerifyOptions extends AbortOptions {
+  /** 0 to 100: how likely each file is read to its last byte. Default 0. */
+  readonly verifyFilesPercent?: number;
+  /** 0 (included) to 1 (not included). Needed unless the percentage is 0 or 100. */
+  readonly randomFraction?: () => number;
+  /** Errors after which to stop; 0 acts as 1, a negative number never stops. Default 0, as Kopia's. */
+  readonly maxErrors?: number;
+  /** Requests to the storage at once. Default 8. */
+  readonly parallel?: number;
+  /** Bytes of contents held at once. Default 128 MiB. */
+  readonly memoryLimit?: number;
+  /** Objects and contents that are remembered as done; what is forgotten may be checked again. Default 1 000 000 of each. */
+  readonly maxRemembered?: number;
+  readonly onEvent?: (event: VerifyEvent) => void;
+}
+
+export interface VerifyResult {
+  /** Distinct objects. */
+  readonly directories: number;
+  /** Distinct objects of files and symlinks. */
+  readonly files: number;
+  /** Those read to the last byte. */
+  readonly filesRead: number;
+  /** Plaintext bytes of distinct contents, those of directories not counted. */
+  readonly bytesRead: number;
+  readonly packs: number;
+  readonly errorCount: number;
+  /** The first 10 000. */
+  readonly errors: readonly VerifyError[];
+  /** False: `maxErrors` was reached, and the rest is not known. */
+  readonly finished: boolean;
+}

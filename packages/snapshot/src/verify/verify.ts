@@ -1,0 +1,116 @@
+import {
+  CorruptDataError,
+  objectReference,
+  type ContentID,
+  type ObjectChunk,
+  type Repository,
+} from '@longshore/repo';
+import { isDamage } from '../damage.ts';
+import { readDespiteDamage } from '../damage-tolerant-read.ts';
+import { consumeOneAhead } from '../one-ahead.ts';
+import type { VerifyOptions, VerifyResult, VerifyRoot } from './verify-options.ts';
+import {
+  planVerification,
+  type VerifiedFile,
+  type VerifyPlace,
+  type VerifyWave,
+} from './verify-plan.ts';
+import { ErrorLimitReached, VerifyRun } from './verify-run.ts';
+
+/**
+ * Walks everything below the roots and looks at each distinct object once: every content that it stands on is in an
+ * index and lies within a pack that the storage lists. Directories, and a share of the files, are also read, decrypted
+ * and hashed. Damage is in the result; a storage that fails is thrown.
+ *
+ * Peak memory is `memoryLimit` + one number for each pack + some 100 bytes for each remembered object and content + two
+ * waves of at most 16 384 chunks.
+ */
+export async function verifySnapshots(
+  repository: Repository,
+  roots: readonly VerifyRoot[],
+  options: VerifyOptions = {},
+): Promise<VerifyResult> {
+  const run = new VerifyRun(repository, options);
+  await run.listPacks();
+  try {
+    await consumeOneAhead(planVerification(run, roots), (wave) => readWave(run, wave), run.failure);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (error instanceof ErrorLimitReached) return run.result(false);
+    throw error;
+  }
+  return run.result(true);
+}
+
+/** Reading is the check: the engine authenticates each content and compares its hash with its ID. */
+async function readWave(run: VerifyRun, wave: VerifyWave): Promise<void> {
+  const places = wave.byContent();
+  await readDespiteDamage(
+    run.repository.contents,
+    unreadContents(run, places),
+    (id, content) => {
+      run.readLengths.set(id, content.length);
+      run.bytesRead += content.length;
+      for (const place of places.get(id) ?? []) checkLength(run, place, content);
+    },
+    {
+      memoryLimit: run.memoryLimit,
+      parallelism: run.parallel,
+      signal: run.signal,
+      onDamage: (id, error) => {
+        for (const { file } of places.get(id) ?? []) reportOnce(run, file, error);
+      },
+    },
+  );
+  for (const { file } of wave.places) {
+    file.outstanding -= 1;
+    if (file.outstanding === 0 && !file.damaged) run.filesRead += 1;
+  }
+  run.progress();
+}
+
+/** What was read before only has its length held against the chunks. A compressed chunk's length takes its bytes. */
+function unreadContents(
+  run: VerifyRun,
+  places: ReadonlyMap<ContentID, readonly VerifyPlace[]>,
+): readonly ContentID[] {
+  const unread: ContentID[] = [];
+  for (const [id, ofContent] of places) {
+    const length = run.readLengths.get(id);
+    if (
+      length === undefined ||
+      ofContent.some(({ chunk }) => objectReference(chunk.objectID).compressed)
+    ) {
+      unread.push(id);
+      continue;
+    }
+    for (const { chunk, file } of ofContent) {
+      if (chunk.length !== length) reportOnce(run, file, wrongLength(chunk, length));
+    }
+  }
+  return unread;
+}
+
+function wrongLength({ objectID, length }: ObjectChunk, actual: number): CorruptDataError {
+  return new CorruptDataError(
+    `object ${objectID}: ${actual} bytes, its index object says ${length}`,
+    {
+      objectID,
+    },
+  );
+}
+
+function checkLength(run: VerifyRun, { chunk, file }: VerifyPlace, content: Uint8Array): void {
+  try {
+    run.repository.decodeChunk(chunk, content);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    reportOnce(run, file, error);
+  }
+}
+
+function reportOnce(run: VerifyRun, file: VerifiedFile, error: unknown): void {
+  if (file.damaged) return;
+  file.damaged = true;
+  run.report(file.path, file.entry, error);
+}

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openRepository, type OpenRepository } from '@longshore/repo';
+import { nativeAlgorithms, openFilesystemStorage } from '@longshore/repo/node';
+import {
+  parseSnapshotManifest,
+  type SnapshotManifest,
+} from '../packages/snapshot/src/snapshot-manifest.ts';
+import { openLocalOutput } from '../packages/snapshot/src/node/local-output.ts';
+import { restoreSnapshot } from '../packages/snapshot/src/restore/restore.ts';
+import { verifySnapshots } from '../packages/snapshot/src/verify/verify.ts';
+import { goldenRepositories, type GoldenRepository, type GoldenTreeEntry } from './golden.ts';
+
+const isRoot = process.getuid?.() === 0;
+const golden = goldenRepositories();
+
+async function openGolden({ path, expected }: GoldenRepository): Promise<OpenRepository> {
+  const storage = await openFilesystemStorage({ path });
+  return openRepository({ storage, password: expected.password, algorithms: nativeAlgorithms() });
+}
+
+async function snapshotsOf(repository: OpenRepository): Promise<readonly SnapshotManifest[]> {
+  const found = await repository.findManifests({ type: 'snapshot' });
+  return Promise.all(
+    found.map(async ({ id }) => parseSnapshotManifest(await repository.getManifest(id))),
+  );
+}
+
+/** Everything at and below `path` as the expectations say it; owners only where they can be set. */
+function treeAt(root: string, path = '.'): readonly GoldenTreeEntry[] {
+  const full = join(root, path);
+  const { mode, mtimeNs, uid, gid, size } = lstatSync(full, { bigint: true });
+  const common = {
+    path,
+    mode: `0o${(Number(mode) & 0o7777).toString(8)}`,
+    mtimeNs: mtimeNs.toString(),
+    uid: Number(uid),
+    gid: Number(gid),
+  };
+  const type = Number(mode) & 0o170000;
+  if (type === 0o120000) return [{ ...common, type: 'symlink', target: readlinkSync(full) }];
+  if (type === 0o100000) {
+    const sha256 = createHash('sha256').update(readFileSync(full)).digest('hex');
+    return [{ ...common, type: 'file', size: Number(size), sha256 }];
+  }
+  const below = readdirSync(full).flatMap((name) =>
+    treeAt(root, path === '.' ? name : `${path}/${name}`),
+  );
+  return [{ ...common, type: 'dir' }, ...below];
+}
+
+function comparable(entries: readonly GoldenTreeEntry[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    entries.map(({ uid, gid, ...entry }) => [entry.path, isRoot ? { uid, gid, ...entry } : entry]),
+  );
+}
+
+it.skipIf(golden.length > 0)('has no golden repositories to restore', () => {
+  process.stderr.write('SKIPPED: no golden repositories are at hand\n');
+});
+
+it.skipIf(isRoot)('compares owners only as root', () => {
+  process.stderr.write(
+    'SKIPPED: owners of restored files are not compared, because this is not root\n',
+  );
+});
+
+describe.each(golden.map((each) => [each.name, each] as const))('%s', (_name, each) => {
+  let target: string;
+  beforeEach(() => {
+    target = mkdtempSync(join(tmpdir(), 'longshore-restore-'));
+  });
+  afterEach(() => rmSync(target, { recursive: true }));
+
+  it('restores every snapshot as Kopia took it', async () => {
+    await using repository = await openGolden(each);
+    const snapshots = await snapshotsOf(repository);
+    expect(snapshots.map(({ id }) => id).toSorted()).toEqual(
+      each.expected.snapshots.map(({ id }) => id).toSorted(),
+    );
+    for (const { id, rootEntry } of snapshots) {
+      const path = join(target, id);
+      await using output = openLocalOutput(path);
+      const summary = await restoreSnapshot(repository, rootEntry!, output);
+      expect(summary).toMatchObject({ errors: 0, skipped: 0, exactTimes: true });
+      const tree = each.expected.trees[id];
+      if (tree !== undefined) expect(comparable(treeAt(path))).toEqual(comparable(tree));
+      else expect(lstatSync(join(path, rootEntry!.name)).size).toBe(rootEntry!.size);
+      rmSync(path, { recursive: true });
+    }
+  });
+
+  it('verifies to the last byte', async () => {
+    await using repository = await openGolden(each);
+    const roots = (await snapshotsOf(repository)).map(({ id, rootEntry }) => ({
+      name: id,
+      entry: rootEntry!,
+    }));
+    const result = await verifySnapshots(repository, roots, { verifyFilesPercent: 100 });
+    expect(result.errors).toEqual([]);
+    expect(result).toMatchObject({ errorCount: 0, finished: true, filesRead: result.files });
+    expect(result.files).toBeGreaterThan(0);
+  });
+});
