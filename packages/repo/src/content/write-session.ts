@@ -5,25 +5,16 @@ import type {
   BlobReader,
   BlobStorage,
 } from '../blob/storage.ts';
-import { encodeHex, encodeUtf8 } from '../bytes.ts';
-import {
-  formatGoTime,
-  NANOSECONDS_PER_SECOND,
-  type Clock,
-  type EpochNanoseconds,
-  type RandomSource,
-} from '../clock.ts';
+import { encodeUtf8 } from '../bytes.ts';
+import { formatGoTime, type EpochNanoseconds } from '../clock.ts';
 import { CorruptDataError, hasCode } from '../errors.ts';
 import { FieldReader } from '../format/field-reader.ts';
 import { encodeGoJSON, parseGoJSON } from '../format/go-json.ts';
 import type { BlobSealer } from './indexblob/blob-sealing.ts';
+import { sessionIDOf } from './session-id.ts';
 
 /** Marker blobs of live write sessions begin with it. */
 const MARKER_PREFIX = 's';
-
-/** 2000-01-01T00:00:00Z in Unix seconds. */
-const SESSION_EPOCH_SECONDS = 946_684_800n;
-const SESSION_PERIOD_SECONDS = 30n * 86_400n;
 
 /** Who writes since when. Times in nanoseconds. Stored as `s<hash>-<session ID>`; docs/format/write-session.md. */
 export interface SessionMarker {
@@ -32,20 +23,6 @@ export interface SessionMarker {
   readonly checkpointTime: EpochNanoseconds;
   readonly username: string;
   readonly hostname: string;
-}
-
-/** `s`, 16 random hex digits, and the number of 30-day periods since 2000 in hex. */
-export function createSessionID(clock: Clock, random: RandomSource): string {
-  const bytes = new Uint8Array(8);
-  random(bytes);
-  const seconds = clock() / NANOSECONDS_PER_SECOND;
-  const period = (seconds - SESSION_EPOCH_SECONDS) / SESSION_PERIOD_SECONDS;
-  return `s${encodeHex(bytes)}${period.toString(16)}`;
-}
-
-/** The session in the name of a pack, index or marker blob: undefined if there is none. */
-export function sessionIDOfBlob(id: BlobID): string | undefined {
-  return id.split('-').find((part, position) => position > 0 && part.startsWith('s'));
 }
 
 export function encodeSessionMarker(marker: SessionMarker): Uint8Array {
@@ -118,7 +95,7 @@ export async function listSessions(
 ): Promise<ReadonlyMap<string, ListedSession>> {
   const sessions = new Map<string, ListedSession>();
   for await (const blob of storage.listBlobs(MARKER_PREFIX, options)) {
-    const sessionID = sessionIDOfBlob(blob.id);
+    const sessionID = sessionIDOf(blob.id);
     if (sessionID === undefined) {
       throw new CorruptDataError(`session marker ${blob.id}: names no session`, {
         blobID: blob.id,
