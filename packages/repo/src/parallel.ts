@@ -42,37 +42,55 @@ export async function forEachLimit<T>(
   options.signal?.throwIfAborted();
 }
 
+interface Waiter {
+  readonly amount: number;
+  readonly grant: (granted: number) => void;
+}
+
 /**
  * A counted budget: `acquire` waits, first come first served, until the amount is free. An amount above
  * the whole budget is granted when everything else is back, so that one large item still gets through.
  */
 export class Budget {
-  readonly #total: number;
-  #free: number;
-  readonly #waiting: { readonly amount: number; readonly grant: () => void }[] = [];
+  #total: number;
+  #held = 0;
+  readonly #waiting: Waiter[] = [];
 
+  /** `Infinity`: nobody waits. */
   constructor(total: number) {
     this.#total = total;
-    this.#free = total;
+  }
+
+  /** A smaller total is reached as holders give back. */
+  setTotal(total: number): void {
+    this.#total = total;
+    this.#serve();
   }
 
   /** Resolves to the function that gives the amount back; calling it again has no effect. */
   async acquire(amount: number, options: AbortOptions = {}): Promise<() => void> {
     options.signal?.throwIfAborted();
-    const granted = Math.min(amount, this.#total);
-    if (this.#waiting.length === 0 && this.#free >= granted) {
-      this.#free -= granted;
-    } else {
-      await this.#wait(granted, options.signal);
+    const granted = this.#grantable(amount);
+    if (this.#waiting.length > 0 || granted > this.#free) {
+      return this.#giveBack(await this.#wait(amount, options.signal));
     }
+    this.#held += granted;
     return this.#giveBack(granted);
   }
 
   /** Undefined if the amount is not free at once, or if others wait for it. */
   tryAcquire(amount: number): (() => void) | undefined {
     if (this.#waiting.length > 0 || this.#free < amount) return undefined;
-    this.#free -= amount;
+    this.#held += amount;
     return this.#giveBack(amount);
+  }
+
+  get #free(): number {
+    return this.#total - this.#held;
+  }
+
+  #grantable(amount: number): number {
+    return Math.min(amount, this.#total);
   }
 
   #giveBack(amount: number): () => void {
@@ -80,18 +98,19 @@ export class Budget {
     return () => {
       if (!held) return;
       held = false;
-      this.#free += amount;
+      this.#held -= amount;
       this.#serve();
     };
   }
 
-  #wait(amount: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves to the amount that was granted. */
+  #wait(amount: number, signal: AbortSignal | undefined): Promise<number> {
     return new Promise((resolve, reject) => {
-      const waiter = {
+      const waiter: Waiter = {
         amount,
-        grant: () => {
+        grant: (granted) => {
           signal?.removeEventListener('abort', onAbort);
-          resolve();
+          resolve(granted);
         },
       };
       const onAbort = (): void => {
@@ -106,10 +125,11 @@ export class Budget {
 
   #serve(): void {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      if (next.amount > this.#free) return;
-      this.#free -= next.amount;
+      const granted = this.#grantable(next.amount);
+      if (granted > this.#free) return;
+      this.#held += granted;
       this.#waiting.shift();
-      next.grant();
+      next.grant(granted);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Stored modes are Go's portable bits, not POSIX bits. Source: docs/format/dir-manifest.md.
+// Stored modes are Go's portable bits, not POSIX bits. Source: docs/format/directory.md.
 const PERMISSIONS = 0o777;
 const GO_SETUID = 1 << 23;
 const GO_SETGID = 1 << 22;

@@ -1,9 +1,9 @@
 import { bytesLength } from '../bytes.ts';
 import type { Clock, Sleep } from '../clock.ts';
 import { LongshoreError } from '../errors.ts';
+import { Budget } from '../parallel.ts';
 import { checkByteRange } from './byte-range.ts';
 import { decorateStorage } from './decorate-storage.ts';
-import { Semaphore } from './semaphore.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { BlobMetadata, BlobStorage } from './storage.ts';
 
@@ -51,8 +51,8 @@ export function createThrottledStorage(
   const lists = bucket();
   const upload = bucket();
   const download = bucket();
-  const concurrentReads = new Semaphore(0);
-  const concurrentWrites = new Semaphore(0);
+  const concurrentReads = new Budget(Infinity);
+  const concurrentWrites = new Budget(Infinity);
   let current: ThrottlingLimits = {};
 
   function setLimits(next: ThrottlingLimits): void {
@@ -63,19 +63,19 @@ export function createThrottledStorage(
     lists.setRate(next.listsPerSecond ?? 0);
     upload.setRate(next.maxUploadSpeedBytesPerSecond ?? 0);
     download.setRate(next.maxDownloadSpeedBytesPerSecond ?? 0);
-    concurrentReads.setLimit(next.concurrentReads ?? 0);
-    concurrentWrites.setLimit(next.concurrentWrites ?? 0);
+    concurrentReads.setTotal(next.concurrentReads || Infinity);
+    concurrentWrites.setTotal(next.concurrentWrites || Infinity);
   }
   setLimits(limits);
 
   async function read<T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
     await reads.take(1, signal);
-    return concurrentReads.run(signal, run);
+    return holding(concurrentReads, signal, run);
   }
 
   async function write<T>(signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
     await writes.take(1, signal);
-    return concurrentWrites.run(signal, run);
+    return holding(concurrentWrites, signal, run);
   }
 
   async function* list(
@@ -115,6 +115,19 @@ export function createThrottledStorage(
     },
     setLimits,
   };
+}
+
+async function holding<T>(
+  places: Budget,
+  signal: AbortSignal | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
+  const release = await places.acquire(1, signal === undefined ? {} : { signal });
+  try {
+    return await run();
+  } finally {
+    release();
+  }
 }
 
 function checkLimits(limits: ThrottlingLimits): void {
