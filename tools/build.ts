@@ -1,0 +1,15 @@
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+// `tsc -b` never deletes what an earlier source left in dist, and a package ships all of dist.
+const root = fileURLToPath(new URL('..', import.meta.url));
+for (const name of ['chunker', 'repo', 'snapshot', 'cli']) {
+  rmSync(`${root}packages/${name}/dist`, { recursive: true, force: true });
+}
+const compiler = `${root}node_modules/typescript/bin/tsc`;
+const { status } = spawnSync(process.execPath, [compiler, '-b', 'tsconfig.build.json'], {
+  cwd: root,
+  stdio: 'inherit',
+});
+process.exitCode = status ?? 1;
