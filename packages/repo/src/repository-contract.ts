@@ -59,7 +59,10 @@ export interface ObjectWriter extends AsyncDisposable {
   /** Room of at least `minimum` bytes (at most 1 MiB) to read into without a copy; pass the filled count to `advance`. */
   window(minimum: number): Promise<Uint8Array>;
   advance(count: number): Promise<void>;
-  /** The object made of the chunks cut so far; undefined if none is. The writer goes on. */
+  /**
+   * The object made of the chunks cut so far; undefined if none is. The writer goes on, and may reach its end while
+   * this is under way.
+   */
   checkpoint(): Promise<ObjectID | undefined>;
   /** Ends the object. An object of length 0 is one content of length 0. */
   result(): Promise<ObjectID>;

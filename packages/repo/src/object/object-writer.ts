@@ -235,12 +235,13 @@ export class StreamingObjectWriter implements ObjectWriter {
     }
   }
 
+  /** The object may end while this is under way: who takes checkpoints does not know how far the writing is. */
   async checkpoint(): Promise<ObjectID | undefined> {
-    this.#check();
+    this.#checkFailure();
     const stored: ObjectChunk[] = [];
     const atCall = [...this.#chunks];
     await Promise.all(this.#running);
-    this.#check();
+    this.#checkFailure();
     for (const { start, length, id } of atCall) {
       invariant(id !== undefined, 'a chunk that is not running is stored');
       stored.push({ start, length, objectID: id });
@@ -275,9 +276,13 @@ export class StreamingObjectWriter implements ObjectWriter {
   }
 
   #check(): void {
+    this.#checkFailure();
+    invariant(!this.#ended, 'an object writer is not used after its end');
+  }
+
+  #checkFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
     this.#options.signal?.throwIfAborted();
-    invariant(!this.#ended, 'an object writer is not used after its end');
   }
 
   async #currentSlot(): Promise<SharedSlot> {
