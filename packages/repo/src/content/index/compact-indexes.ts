@@ -1,5 +1,5 @@
 import { hasCode } from '../../errors.ts';
-import { buildIndexFromRecords } from './index-builder.ts';
+import { buildIndexFromSorted } from './index-builder.ts';
 import { mergeRecords } from './merge-records.ts';
 import { openPackIndex, type PackIndex } from './pack-index.ts';
 
@@ -10,7 +10,7 @@ import { openPackIndex, type PackIndex } from './pack-index.ts';
  */
 export function compactIndexes(indexes: readonly PackIndex[]): PackIndex | undefined {
   try {
-    const [data, ...others] = buildIndexFromRecords(mergeRecords(indexes), { version: 2 });
+    const [data, ...others] = buildIndexFromSorted(() => mergeRecords(indexes), { version: 2 });
     if (data === undefined || others.length > 0) return undefined;
     return openPackIndex(data, 'index merged in memory', { v1Overhead: 0 });
   } catch (error) {

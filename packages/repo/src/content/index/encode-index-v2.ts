@@ -1,98 +1,75 @@
+import type { BlobID } from '../../blob/storage.ts';
 import { encodeUtf8 } from '../../bytes.ts';
-import { LongshoreError } from '../../errors.ts';
-import type { EntryTable } from './entry-table.ts';
-import { createIndexRecord, type IndexRecord } from './index-record.ts';
+import { invalidEntry } from './entry-limits.ts';
+import {
+  formatKey,
+  type EntryFormat,
+  type EntrySurvey,
+  type RecordSource,
+} from './entry-survey.ts';
+import type { IndexRecord } from './index-record.ts';
 import {
   V2_FORMAT_SIZE,
   V2_HEADER_SIZE,
+  V2_MAX_FORMATS,
   V2_MAX_LENGTH,
+  V2_MAX_PACKS,
   V2_MAX_STRIDE,
   V2_PACK_SIZE,
 } from './index-v2.ts';
 
 const SHORT_LENGTH_LIMIT = 2 ** 24;
 const SHORT_PACK_NUMBERS = 2 ** 16;
-const UNUSED = 0xffffffff;
 
-/** Numbers given to packs and formats of one file, in order of first appearance. */
-interface Numbering {
-  /** From the table's numbers to the file's. */
-  readonly packs: Uint32Array;
-  readonly formats: Uint32Array;
-  /** The table's numbers in the order of the file. */
-  readonly packOrder: readonly number[];
-  readonly formatOrder: readonly number[];
-  readonly longLengths: boolean;
-}
-
-/** The chosen rows, sorted and unique, as a version 2 file of the smallest sufficient value size. */
+/** The entries, which `survey` is about, as a version 2 file of the smallest sufficient value size. */
 export function encodeIndexV2(
-  table: EntryTable,
-  rows: Uint32Array,
+  source: RecordSource,
+  survey: EntrySurvey,
   suffix: Uint8Array,
 ): Uint8Array {
-  const numbering = numberRows(table, rows);
-  const { packOrder, formatOrder } = numbering;
-  const valueSize = chooseValueSize(numbering);
-  const stride = table.keySize + valueSize;
-  if (stride > V2_MAX_STRIDE) {
-    throw new LongshoreError('INVALID_ARGUMENT', `index entries of ${stride} bytes`);
-  }
-  const packsOffset = V2_HEADER_SIZE + rows.length * stride;
-  const formatsOffset = packsOffset + packOrder.length * V2_PACK_SIZE;
-  const namesOffset = formatsOffset + formatOrder.length * V2_FORMAT_SIZE;
-  const names = packOrder.map((pack) => table.packName(pack)).join('');
+  const { count, keySize, packNumbers, formatNumbers, formats } = survey;
+  const valueSize = chooseValueSize(survey);
+  const stride = keySize + valueSize;
+  checkLimits(survey, stride);
+  const packsOffset = V2_HEADER_SIZE + count * stride;
+  const formatsOffset = packsOffset + packNumbers.size * V2_PACK_SIZE;
+  const namesOffset = formatsOffset + formats.length * V2_FORMAT_SIZE;
+  const names = encodeUtf8([...packNumbers.keys()].join(''));
   const data = new Uint8Array(namesOffset + names.length + suffix.length);
   const view = new DataView(data.buffer);
   view.setUint8(0, 2);
-  view.setUint8(1, table.keySize);
+  view.setUint8(1, keySize);
   view.setUint16(2, valueSize);
-  view.setUint32(4, rows.length);
-  view.setUint32(8, packOrder.length);
-  view.setUint8(12, formatOrder.length);
-  const record = createIndexRecord();
+  view.setUint32(4, count);
+  view.setUint32(8, packNumbers.size);
+  view.setUint8(12, formats.length);
   let at = V2_HEADER_SIZE;
-  for (const row of rows) {
-    table.read(row, record);
+  for (const record of source()) {
     data.set(record.key, at);
-    writeValue(view, at + table.keySize, valueSize, record, {
-      pack: numbering.packs[table.packNumberAt(row)]!,
-      format: numbering.formats[table.formatNumberAt(row)]!,
+    writeValue(view, at + keySize, valueSize, record, {
+      pack: packNumbers.get(record.packBlobID)!,
+      format: formatNumbers.get(formatKey(record))!,
     });
     at += stride;
   }
-  writePacks(view, packsOffset, table, packOrder, namesOffset);
-  writeFormats(view, formatsOffset, table, formatOrder);
-  data.set(encodeUtf8(names), namesOffset);
+  writePacks(view, packsOffset, packNumbers.keys(), namesOffset);
+  writeFormats(view, formatsOffset, formats);
+  data.set(names, namesOffset);
   data.set(suffix, namesOffset + names.length);
   return data;
 }
 
-function numberRows(table: EntryTable, rows: Uint32Array): Numbering {
-  const packs = new Uint32Array(table.packCount).fill(UNUSED);
-  const formats = new Uint32Array(256).fill(UNUSED);
-  const packOrder: number[] = [];
-  const formatOrder: number[] = [];
-  const record = createIndexRecord();
-  let longest = 0;
-  for (const row of rows) {
-    const pack = table.packNumberAt(row);
-    const format = table.formatNumberAt(row);
-    if (packs[pack] === UNUSED) packs[pack] = packOrder.push(pack) - 1;
-    if (formats[format] === UNUSED) formats[format] = formatOrder.push(format) - 1;
-    table.read(row, record);
-    longest = Math.max(longest, record.originalLength, record.packedLength);
-  }
-  if (longest > V2_MAX_LENGTH) {
-    throw new LongshoreError('INVALID_ARGUMENT', `index entry: length ${longest}`);
-  }
-  return { packs, formats, packOrder, formatOrder, longLengths: longest >= SHORT_LENGTH_LIMIT };
+function chooseValueSize({ longest, packNumbers, formats }: EntrySurvey): number {
+  if (longest >= SHORT_LENGTH_LIMIT) return 19;
+  if (packNumbers.size > SHORT_PACK_NUMBERS) return 18;
+  return formats.length > 1 ? 17 : 16;
 }
 
-function chooseValueSize({ longLengths, packOrder, formatOrder }: Numbering): number {
-  if (longLengths) return 19;
-  if (packOrder.length > SHORT_PACK_NUMBERS) return 18;
-  return formatOrder.length > 1 ? 17 : 16;
+function checkLimits({ longest, packNumbers, formats }: EntrySurvey, stride: number): void {
+  if (longest > V2_MAX_LENGTH) throw invalidEntry('length', longest);
+  if (stride > V2_MAX_STRIDE) throw invalidEntry('size', stride);
+  if (packNumbers.size > V2_MAX_PACKS) throw invalidEntry('number of packs', packNumbers.size);
+  if (formats.length > V2_MAX_FORMATS) throw invalidEntry('number of formats', formats.length);
 }
 
 function writeValue(
@@ -120,14 +97,12 @@ function writeValue(
 function writePacks(
   view: DataView,
   packsOffset: number,
-  table: EntryTable,
-  packOrder: readonly number[],
+  packs: Iterable<BlobID>,
   namesOffset: number,
 ): void {
   let at = packsOffset;
   let nameOffset = namesOffset;
-  for (const pack of packOrder) {
-    const { length } = table.packName(pack);
+  for (const { length } of packs) {
     view.setUint8(at, length);
     view.setUint32(at + 1, nameOffset);
     at += V2_PACK_SIZE;
@@ -138,12 +113,10 @@ function writePacks(
 function writeFormats(
   view: DataView,
   formatsOffset: number,
-  table: EntryTable,
-  formatOrder: readonly number[],
+  formats: readonly EntryFormat[],
 ): void {
   let at = formatsOffset;
-  for (const formatNumber of formatOrder) {
-    const format = table.format(formatNumber);
+  for (const format of formats) {
     view.setUint32(at, format.compressionHeaderID);
     view.setUint8(at + 4, format.formatVersion);
     view.setUint8(at + 5, format.encryptionKeyID);

@@ -1,25 +1,17 @@
 import type { BlobID } from '../../blob/storage.ts';
-import { invariant, LongshoreError } from '../../errors.ts';
+import { checkRecord, invalidEntry } from './entry-limits.ts';
+import { formatKey, type EntryFormat } from './entry-survey.ts';
 import type { IndexRecord } from './index-record.ts';
 import { V2_MAX_FORMATS, V2_MAX_PACKS } from './index-v2.ts';
 
 const ROWS_PER_CHUNK = 4096;
 /** time | deleted << 31 + pack offset | original length | packed length | pack number << 8 + format number */
 const WORDS_PER_ROW = 5;
-const UINT8_LIMIT = 2 ** 8;
 const UINT31_LIMIT = 2 ** 31;
-const UINT32_LIMIT = 2 ** 32;
 
 interface Chunk {
   readonly keys: Uint8Array;
   readonly words: Uint32Array;
-}
-
-/** What entries share: the last four fields of a format table entry. */
-export interface EntryFormatFields {
-  readonly compressionHeaderID: number;
-  readonly formatVersion: number;
-  readonly encryptionKeyID: number;
 }
 
 /**
@@ -32,7 +24,7 @@ export class EntryTable {
   readonly #packNumbers: Map<BlobID, number> = new Map();
   readonly #packs: BlobID[] = [];
   readonly #formatNumbers: Map<number, number> = new Map();
-  readonly #formats: EntryFormatFields[] = [];
+  readonly #formats: EntryFormat[] = [];
   #length = 0;
 
   constructor(keySize: number) {
@@ -43,10 +35,6 @@ export class EntryTable {
     return this.#length;
   }
 
-  get packCount(): number {
-    return this.#packs.length;
-  }
-
   /** Bytes of rows; the names of packs come on top. */
   get byteSize(): number {
     return this.#chunks.length * ROWS_PER_CHUNK * (this.keySize + WORDS_PER_ROW * 4);
@@ -55,7 +43,7 @@ export class EntryTable {
   /** The number of the new row. INVALID_ARGUMENT if a field is beyond what any index can say. */
   append(record: IndexRecord): number {
     if (record.key.length !== this.keySize) {
-      throw invalidField('key size', record.key.length);
+      throw invalidEntry('key size', record.key.length);
     }
     const row = this.#length;
     if (row === this.#chunks.length * ROWS_PER_CHUNK) {
@@ -72,15 +60,15 @@ export class EntryTable {
 
   /** Replaces everything but the key. */
   set(row: number, record: IndexRecord): void {
+    checkRecord(record);
     const { words } = this.#chunkOf(row);
-    const offset = checked('pack offset', record.packOffset, UINT31_LIMIT);
     const pack = this.#internPack(record.packBlobID);
     const format = this.#internFormat(record);
     const at = (row % ROWS_PER_CHUNK) * WORDS_PER_ROW;
-    words[at] = checked('time', record.timestampSeconds, UINT32_LIMIT);
-    words[at + 1] = record.deleted ? offset + UINT31_LIMIT : offset;
-    words[at + 2] = checked('original length', record.originalLength, UINT32_LIMIT);
-    words[at + 3] = checked('packed length', record.packedLength, UINT32_LIMIT);
+    words[at] = record.timestampSeconds;
+    words[at + 1] = record.packOffset + (record.deleted ? UINT31_LIMIT : 0);
+    words[at + 2] = record.originalLength;
+    words[at + 3] = record.packedLength;
     words[at + 4] = pack * 256 + format;
   }
 
@@ -107,22 +95,6 @@ export class EntryTable {
   keyAt(row: number): Uint8Array {
     const start = (row % ROWS_PER_CHUNK) * this.keySize;
     return this.#chunkOf(row).keys.subarray(start, start + this.keySize);
-  }
-
-  packNumberAt(row: number): number {
-    return this.#chunkOf(row).words[(row % ROWS_PER_CHUNK) * WORDS_PER_ROW + 4]! >>> 8;
-  }
-
-  formatNumberAt(row: number): number {
-    return this.#chunkOf(row).words[(row % ROWS_PER_CHUNK) * WORDS_PER_ROW + 4]! & 0xff;
-  }
-
-  packName(packNumber: number): BlobID {
-    return this.#packs[packNumber]!;
-  }
-
-  format(formatNumber: number): EntryFormatFields {
-    return this.#formats[formatNumber]!;
   }
 
   /** Order of the keys of two rows: negative, zero or positive. */
@@ -155,34 +127,21 @@ export class EntryTable {
     const known = this.#packNumbers.get(name);
     if (known !== undefined) return known;
     const packNumber = this.#packs.length;
-    invariant(packNumber < V2_MAX_PACKS, 'entries name more packs than an index can');
-    checked('pack name length', name.length, UINT8_LIMIT);
+    if (packNumber >= V2_MAX_PACKS) throw invalidEntry('number of packs', packNumber + 1);
     this.#packNumbers.set(name, packNumber);
     this.#packs.push(name);
     return packNumber;
   }
 
-  #internFormat(record: EntryFormatFields): number {
-    const { compressionHeaderID, formatVersion, encryptionKeyID } = record;
-    checked('compression header ID', compressionHeaderID, UINT32_LIMIT);
-    checked('format version', formatVersion, UINT8_LIMIT);
-    checked('encryption key ID', encryptionKeyID, UINT8_LIMIT);
-    const key = compressionHeaderID * 0x10000 + formatVersion * 0x100 + encryptionKeyID;
+  #internFormat(record: EntryFormat): number {
+    const key = formatKey(record);
     const known = this.#formatNumbers.get(key);
     if (known !== undefined) return known;
     const formatNumber = this.#formats.length;
-    if (formatNumber >= V2_MAX_FORMATS) throw invalidField('number of formats', formatNumber + 1);
+    if (formatNumber >= V2_MAX_FORMATS) throw invalidEntry('number of formats', formatNumber + 1);
+    const { compressionHeaderID, formatVersion, encryptionKeyID } = record;
     this.#formatNumbers.set(key, formatNumber);
     this.#formats.push({ compressionHeaderID, formatVersion, encryptionKeyID });
     return formatNumber;
   }
-}
-
-function checked(field: string, value: number, limit: number): number {
-  if (!Number.isInteger(value) || value < 0 || value >= limit) throw invalidField(field, value);
-  return value;
-}
-
-function invalidField(field: string, value: number): LongshoreError {
-  return new LongshoreError('INVALID_ARGUMENT', `index entry: ${field} ${value}`, { field });
 }

@@ -4,6 +4,7 @@ import { compareContentInfo, type ContentInfo } from '../content-info.ts';
 import { fnv1aOfContentID } from './content-key.ts';
 import { encodeIndexV1 } from './encode-index-v1.ts';
 import { encodeIndexV2 } from './encode-index-v2.ts';
+import { surveyEntries, type RecordSource } from './entry-survey.ts';
 import { EntryTable } from './entry-table.ts';
 import { createIndexRecord, infosToRecords, type IndexRecord } from './index-record.ts';
 
@@ -37,13 +38,34 @@ export function buildIndexFromRecords(
   records: Iterable<IndexRecord>,
   options: BuildIndexOptions,
 ): Uint8Array[] {
-  const { version, randomSuffix = NO_BYTES } = options;
-  const encode = version === 1 ? encodeIndexV1 : encodeIndexV2;
   const { table, sorted } = collect(records);
   const rows = uniqueRows(table, sortRows(table, sorted));
-  if (rows.length === 0) return version === 1 ? [encode(table, rows, randomSuffix)] : [];
-  const limit = options.maxEntriesPerIndex ?? MAX_ENTRIES_PER_INDEX;
-  return splitRows(table, rows, limit).map((part) => encode(table, part, randomSuffix));
+  return buildIndexFromSorted(() => readRows(table, rows), options);
+}
+
+/**
+ * {@link buildIndex} for entries in key order, one per content. They are gone through several times, and
+ * nothing but the result is held in memory.
+ */
+export function buildIndexFromSorted(
+  source: RecordSource,
+  options: BuildIndexOptions,
+): Uint8Array[] {
+  const {
+    version,
+    randomSuffix = NO_BYTES,
+    maxEntriesPerIndex: limit = MAX_ENTRIES_PER_INDEX,
+  } = options;
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new LongshoreError('INVALID_ARGUMENT', `${limit} entries per index`);
+  }
+  const encode = version === 1 ? encodeIndexV1 : encodeIndexV2;
+  const survey = surveyEntries(source);
+  if (survey.count === 0 && version === 2) return [];
+  if (survey.count <= limit) return [encode(source, survey, randomSuffix)];
+  return partsOf(source, Math.ceil(survey.count / limit)).map((part) =>
+    encode(part, surveyEntries(part), randomSuffix),
+  );
 }
 
 function collect(records: Iterable<IndexRecord>): {
@@ -96,21 +118,31 @@ function uniqueRows(table: EntryTable, rows: Uint32Array): Uint32Array {
   return rows.subarray(0, count);
 }
 
-/** Parts by a hash of the content ID; empty ones are dropped. */
-function splitRows(table: EntryTable, rows: Uint32Array, limit: number): Uint32Array[] {
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new LongshoreError('INVALID_ARGUMENT', `${limit} entries per index`);
-  }
-  const partCount = Math.ceil(rows.length / limit);
-  if (partCount === 1) return [rows];
-  const partOf = (row: number): number => fnv1aOfContentID(table.keyAt(row)) % partCount;
-  const sizes = new Uint32Array(partCount);
-  for (const row of rows) sizes[partOf(row)]! += 1;
-  const parts = Array.from(sizes, (size) => new Uint32Array(size));
-  const filled = new Uint32Array(partCount);
+function* readRows(table: EntryTable, rows: Uint32Array): Generator<IndexRecord, void> {
+  const record = createIndexRecord();
   for (const row of rows) {
-    const part = partOf(row);
-    parts[part]![filled[part]!++] = row;
+    table.read(row, record);
+    yield record;
   }
-  return parts.filter((part) => part.length > 0);
+}
+
+/** Parts by a hash of the content ID; empty ones are left out. */
+function partsOf(source: RecordSource, partCount: number): RecordSource[] {
+  const sizes = new Uint32Array(partCount);
+  for (const { key } of source()) sizes[fnv1aOfContentID(key) % partCount]! += 1;
+  const parts: RecordSource[] = [];
+  for (const [part, size] of sizes.entries()) {
+    if (size > 0) parts.push(() => selectPart(source(), part, partCount));
+  }
+  return parts;
+}
+
+function* selectPart(
+  records: Iterable<IndexRecord>,
+  part: number,
+  partCount: number,
+): Generator<IndexRecord, void> {
+  for (const record of records) {
+    if (fnv1aOfContentID(record.key) % partCount === part) yield record;
+  }
 }

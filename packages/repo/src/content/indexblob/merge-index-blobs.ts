@@ -1,7 +1,7 @@
 import type { AbortOptions, BlobMetadata } from '../../blob/storage.ts';
 import { forEachLimit } from '../../parallel.ts';
 import type { IndexVersion } from '../../format/parameters.ts';
-import { buildIndexFromRecords } from '../index/index-builder.ts';
+import { buildIndexFromSorted } from '../index/index-builder.ts';
 import type { IndexRecord } from '../index/index-record.ts';
 import { mergeRecords } from '../index/merge-records.ts';
 import type { PackIndex } from '../index/pack-index.ts';
@@ -31,12 +31,13 @@ export async function mergeIndexBlobs(
       indexes.push(await fetcher.fetch(id, { signal: fetchSignal }));
     },
   );
-  const records = mergeRecords(indexes);
-  const kept =
-    dropDeletedBeforeSeconds === undefined
-      ? records
-      : withoutDeleted(records, dropDeletedBeforeSeconds);
-  return buildIndexFromRecords(kept, build);
+  return buildIndexFromSorted(
+    () =>
+      dropDeletedBeforeSeconds === undefined
+        ? mergeRecords(indexes)
+        : withoutDeleted(mergeRecords(indexes), dropDeletedBeforeSeconds),
+    build,
+  );
 }
 
 function* withoutDeleted(
