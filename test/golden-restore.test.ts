@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openRepository, type OpenRepository } from '@longshore/repo';
 import { nativeAlgorithms, openFilesystemStorage } from '@longshore/repo/node';
+import type { DirEntry } from '../packages/snapshot/src/dir-manifest.ts';
 import {
   parseSnapshotManifest,
   type SnapshotManifest,
@@ -52,21 +53,33 @@ function treeAt(root: string, path = '.'): readonly GoldenTreeEntry[] {
   return [{ ...common, type: 'dir' }, ...below];
 }
 
+/** Kopia's expectations have no tree for a snapshot of a single file: its manifest and object say what it is. */
+async function singleFile(
+  repository: OpenRepository,
+  { name, mode, mtime, uid, gid, size, objectID }: DirEntry,
+): Promise<GoldenTreeEntry> {
+  await using reader = await repository.openObject(objectID!);
+  const data = await reader.read({ offset: 0, length: reader.length });
+  return {
+    path: name,
+    type: 'file',
+    mode: `0o${mode.toString(8)}`,
+    mtimeNs: mtime.toString(),
+    uid,
+    gid,
+    size,
+    sha256: createHash('sha256').update(data).digest('hex'),
+  };
+}
+
 function comparable(entries: readonly GoldenTreeEntry[]): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     entries.map(({ uid, gid, ...entry }) => [entry.path, isRoot ? { uid, gid, ...entry } : entry]),
   );
 }
 
-it.skipIf(golden.length > 0)('has no golden repositories to restore', () => {
-  process.stderr.write('SKIPPED: no golden repositories are at hand\n');
-});
-
-it.skipIf(isRoot)('compares owners only as root', () => {
-  process.stderr.write(
-    'SKIPPED: owners of restored files are not compared, because this is not root\n',
-  );
-});
+if (golden.length === 0) process.stderr.write('SKIPPED: no golden repositories are at hand\n');
+if (!isRoot) process.stderr.write('SKIPPED: owners are not compared, because this is not root\n');
 
 describe.each(golden.map((each) => [each.name, each] as const))('%s', (_name, each) => {
   let target: string;
@@ -78,17 +91,17 @@ describe.each(golden.map((each) => [each.name, each] as const))('%s', (_name, ea
   it('restores every snapshot as Kopia took it', async () => {
     await using repository = await openGolden(each);
     const snapshots = await snapshotsOf(repository);
-    expect(snapshots.map(({ id }) => id).toSorted()).toEqual(
-      each.expected.snapshots.map(({ id }) => id).toSorted(),
+    expect(new Set<unknown>(snapshots.map(({ id }) => id))).toEqual(
+      new Set(each.expected.snapshots.map(({ id }) => id)),
     );
     for (const { id, rootEntry } of snapshots) {
       const path = join(target, id);
       await using output = openLocalOutput(path);
       const summary = await restoreSnapshot(repository, rootEntry!, output);
       expect(summary).toMatchObject({ errors: 0, skipped: 0, exactTimes: true });
-      const tree = each.expected.trees[id];
-      if (tree !== undefined) expect(comparable(treeAt(path))).toEqual(comparable(tree));
-      else expect(lstatSync(join(path, rootEntry!.name)).size).toBe(rootEntry!.size);
+      const root = rootEntry!.type === 'd' ? '.' : rootEntry!.name;
+      const tree = each.expected.trees[id] ?? [await singleFile(repository, rootEntry!)];
+      expect(comparable(treeAt(path, root))).toEqual(comparable(tree));
       rmSync(path, { recursive: true });
     }
   });

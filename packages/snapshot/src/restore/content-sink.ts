@@ -49,6 +49,7 @@ export class FileSink implements ContentSink {
         this.#file ??= this.#open();
         const file = await this.#file;
         if (file !== undefined) {
+          this.#run.signal.throwIfAborted();
           await file.writeAt(start, data);
           this.#run.emit({ type: 'bytes-written', bytes: data.length });
         }
@@ -81,6 +82,7 @@ export class FileSink implements ContentSink {
   async #settle(): Promise<void> {
     this.#outstanding -= 1;
     if (this.#outstanding > 0) return;
+    this.#run.signal.throwIfAborted();
     try {
       await this.#close();
     } catch (error) {

@@ -43,12 +43,18 @@ export class DirectoryNode {
 
   /** To be called once for each hold. The last one finishes this directory and releases the one above. */
   async release(): Promise<void> {
-    for (let node: DirectoryNode | undefined = this; node !== undefined;) {
-      node.#held -= 1;
-      if (node.#held > 0) return;
-      await node.#finish();
-      node = node.#options.parent;
+    if (!(await this.#releaseOne())) return;
+    for (let above = this.#options.parent; above !== undefined; above = above.#options.parent) {
+      if (!(await above.#releaseOne())) return;
     }
+  }
+
+  /** True: that was the last hold, and the directory is finished. */
+  async #releaseOne(): Promise<boolean> {
+    this.#held -= 1;
+    if (this.#held > 0) return false;
+    await this.#finish();
+    return true;
   }
 
   /** A fully restored entry replaces the placeholder that stood for it. */

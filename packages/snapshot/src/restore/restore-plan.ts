@@ -101,7 +101,7 @@ async function* wantedEntries(
       for (const directory of placement.directories) below.push(directory);
     }
     // From the end, so that the first one is next: depth first keeps the stack short.
-    for (const directory of below.reverse()) stack.push(directory);
+    for (const directory of below.toReversed()) stack.push(directory);
     yield wanted;
   }
 }
