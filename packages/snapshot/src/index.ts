@@ -35,6 +35,7 @@ export { DEFAULT_POLICY, EMPTY_POLICY, type Policy } from './policy/policy.ts';
 export { policyLabels, policyTarget } from './policy/policy-labels.ts';
 export { parsePolicy, policyPayload } from './policy/policy-json.ts';
 export type { EffectivePolicy, PolicyOrigin } from './policy/policy-merge.ts';
+export { pathAndParents } from './policy/policy-paths.ts';
 export {
   getEffectivePolicy,
   getPolicy,
@@ -45,13 +46,9 @@ export {
   type StoredPolicy,
 } from './policy/policy-store.ts';
 export { buildPolicyTree, PolicyNode } from './policy/policy-tree.ts';
+export { initializeRepository } from './initialize-repository.ts';
 export { findPreviousSnapshots } from './previous-snapshots.ts';
-export {
-  entryOfObject,
-  findEntry,
-  readDirectory,
-  readEntryDirectory,
-} from './repository-entry.ts';
+export { entryOfObject, findEntry, readDirectory, readEntryDirectory } from './repository-entry.ts';
 export { checkEntryName } from './restore/entry-name.ts';
 export type {
   OutputAttributes,
@@ -62,7 +59,13 @@ export type {
   RestoreOutput,
 } from './restore/restore-output.ts';
 export { expiredSnapshots, retentionReasons } from './retention.ts';
-export type { SnapshotDraft, SnapshotManifest, SnapshotStats } from './snapshot-manifest.ts';
+export {
+  compareSnapshotTimes,
+  snapshotPayload,
+  type SnapshotDraft,
+  type SnapshotManifest,
+  type SnapshotStats,
+} from './snapshot-manifest.ts';
 export { changePins } from './snapshot-pins.ts';
 export {
   findReferencedEntry,
