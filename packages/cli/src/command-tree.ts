@@ -1,0 +1,160 @@
+import { group, leaf, type CommandGroup, type CommandNode } from './grammar/command-tree.ts';
+
+/*
+ * Every command. To add one: a file in commands/ that exports `command`, and a line here.
+ */
+
+const connectFlags = () =>
+  import('./commands/connect-flags.ts').then(({ CONNECT_FLAGS }) => ({
+    groupFlags: CONNECT_FLAGS,
+  }));
+const createFlags = () =>
+  import('./commands/create-flags.ts').then(({ CREATE_FLAGS }) => ({ groupFlags: CREATE_FLAGS }));
+const repairFlags = () =>
+  import('./commands/repair-flags.ts').then(({ REPAIR_FLAGS }) => ({ groupFlags: REPAIR_FLAGS }));
+
+const repository: CommandNode = group(
+  'repository',
+  'Create, connect and manage repositories.',
+  [
+    group(
+      'connect',
+      'Connect this machine to a repository.',
+      [
+        leaf('filesystem', () => import('./commands/repository-connect-filesystem.ts')),
+        leaf('s3', () => import('./commands/repository-connect-s3.ts')),
+        leaf('from-config', () => import('./commands/repository-connect-from-config.ts')),
+      ],
+      { flags: connectFlags },
+    ),
+    group(
+      'create',
+      'Create a repository and connect to it.',
+      [
+        leaf('filesystem', () => import('./commands/repository-create-filesystem.ts')),
+        leaf('s3', () => import('./commands/repository-create-s3.ts')),
+      ],
+      { flags: createFlags },
+    ),
+    leaf('disconnect', () => import('./commands/repository-disconnect.ts')),
+    leaf('status', () => import('./commands/repository-status.ts')),
+    leaf('change-password', () => import('./commands/repository-change-password.ts')),
+    leaf('set-parameters', () => import('./commands/repository-set-parameters.ts'), {
+      aliases: ['set-params'],
+    }),
+    leaf('validate-provider', () => import('./commands/repository-validate-provider.ts')),
+    group(
+      'repair',
+      'Write a lost format blob back.',
+      [
+        leaf('filesystem', () => import('./commands/repository-repair-filesystem.ts')),
+        leaf('s3', () => import('./commands/repository-repair-s3.ts')),
+      ],
+      { hidden: true, flags: repairFlags },
+    ),
+  ],
+  { aliases: ['repo'] },
+);
+
+const snapshot: CommandNode = group(
+  'snapshot',
+  'Create, list, restore and verify snapshots.',
+  [
+    leaf('create', () => import('./commands/snapshot-create.ts')),
+    leaf('list', () => import('./commands/snapshot-list.ts'), { aliases: ['ls'] }),
+    leaf('restore', () => import('./commands/restore.ts')),
+    leaf('verify', () => import('./commands/snapshot-verify.ts')),
+    leaf('delete', () => import('./commands/snapshot-delete.ts')),
+  ],
+  { aliases: ['snap'] },
+);
+
+const policy: CommandNode = group(
+  'policy',
+  'Say what snapshots hold and how long they are kept.',
+  [
+    leaf('list', () => import('./commands/policy-list.ts'), { aliases: ['ls'] }),
+    leaf('show', () => import('./commands/policy-show.ts'), { aliases: ['get'] }),
+    leaf('set', () => import('./commands/policy-set.ts')),
+  ],
+  { aliases: ['policies'] },
+);
+
+const manifest: CommandNode = group(
+  'manifest',
+  'Look at manifests.',
+  [
+    leaf('list', () => import('./commands/manifest-list.ts'), { aliases: ['ls'] }),
+    leaf('show', () => import('./commands/manifest-show.ts')),
+    leaf('delete', () => import('./commands/manifest-delete.ts'), {
+      aliases: ['remove', 'rm'],
+      hidden: true,
+    }),
+  ],
+  { hidden: true },
+);
+
+const content: CommandNode = group(
+  'content',
+  'Look at contents.',
+  [
+    leaf('list', () => import('./commands/content-list.ts'), { aliases: ['ls'] }),
+    leaf('show', () => import('./commands/content-show.ts'), { aliases: ['cat'] }),
+    leaf('stats', () => import('./commands/content-stats.ts')),
+    leaf('verify', () => import('./commands/content-verify.ts')),
+  ],
+  { aliases: ['contents'], hidden: true },
+);
+
+const blob: CommandNode = group(
+  'blob',
+  'Look at blobs.',
+  [
+    leaf('list', () => import('./commands/blob-list.ts'), { aliases: ['ls'] }),
+    leaf('show', () => import('./commands/blob-show.ts'), { aliases: ['cat'] }),
+    leaf('stats', () => import('./commands/blob-stats.ts')),
+    leaf('delete', () => import('./commands/blob-delete.ts'), {
+      aliases: ['remove', 'rm'],
+      hidden: true,
+    }),
+  ],
+  { hidden: true },
+);
+
+const index: CommandNode = group(
+  'index',
+  'Look at content indexes, and recover them from packs.',
+  [
+    leaf('list', () => import('./commands/index-list.ts'), { aliases: ['ls'] }),
+    leaf('inspect', () => import('./commands/index-inspect.ts')),
+    leaf('recover', () => import('./commands/index-recover.ts')),
+  ],
+  { hidden: true },
+);
+
+const benchmark: CommandNode = group('benchmark', 'Measure algorithms on this machine.', [
+  leaf('hashing', () => import('./commands/benchmark-hashing.ts'), { aliases: ['hash'] }),
+  leaf('encryption', () => import('./commands/benchmark-encryption.ts')),
+  leaf('splitter', () => import('./commands/benchmark-splitter.ts')),
+  leaf('compression', () => import('./commands/benchmark-compression.ts')),
+]);
+
+export const commandTree: CommandGroup = group(
+  '',
+  'longshore backs up folders into repositories that Kopia can read, and reads those that Kopia wrote.',
+  [
+    leaf('help', () => import('./commands/help.ts')),
+    leaf('quickstart', () => import('./commands/quickstart.ts')),
+    repository,
+    snapshot,
+    leaf('restore', () => import('./commands/restore.ts')),
+    leaf('list', () => import('./commands/list.ts'), { aliases: ['ls'] }),
+    leaf('show', () => import('./commands/show.ts'), { aliases: ['cat'] }),
+    policy,
+    manifest,
+    content,
+    blob,
+    index,
+    benchmark,
+  ],
+);

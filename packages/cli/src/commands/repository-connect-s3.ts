@@ -1,0 +1,16 @@
+import { existingPassword } from '../config/ask-password.ts';
+import { connectRepository } from '../connection/connect-repository.ts';
+import { defineCommand, type Command } from '../grammar/command.ts';
+import { CONNECT_FLAGS } from './connect-flags.ts';
+import { S3_FLAGS, s3Config } from './storage-flags.ts';
+
+export const command: Command = defineCommand({
+  summary: 'Connect to a repository in an S3 bucket.',
+  flags: { ...S3_FLAGS, ...CONNECT_FLAGS },
+  args: {},
+  async run(context, { flags }) {
+    const storage = s3Config(context, flags);
+    const password = await existingPassword(context, { usePersisted: false });
+    await connectRepository(context, storage, flags, password);
+  },
+});

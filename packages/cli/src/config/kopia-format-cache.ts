@@ -1,0 +1,15 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CachingConfig } from './connection-config.ts';
+
+/**
+ * Kopia, which may use the same connection file, remembers the format blobs in the cache folder for a while. It
+ * would not open a repository whose password has changed, or another one in the same folder.
+ */
+export function forgetKopiaFormatCache(caching: CachingConfig | undefined): void {
+  const folder = caching?.cacheDirectory;
+  if (folder === undefined) return;
+  for (const name of ['kopia.repository', 'kopia.blobcfg']) {
+    rmSync(join(folder, name), { force: true });
+  }
+}

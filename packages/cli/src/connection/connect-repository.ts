@@ -1,0 +1,70 @@
+import { hasCode, LongshoreError, openRepository, type BlobStorage } from '@longshore/repo';
+import { cachingConfig, clientConfig, type ConnectFlagValues } from '../commands/connect-flags.ts';
+import { saveConfigFile } from '../config/config-file.ts';
+import type { StorageConfig } from '../config/connection-config.ts';
+import { forgetKopiaFormatCache } from '../config/kopia-format-cache.ts';
+import { removePassword, savePassword } from '../config/password-file.ts';
+import type { CommandContext } from '../context.ts';
+import { openStorage } from './open-storage.ts';
+import { computing, upgradeOwner } from './with-repository.ts';
+
+/** Proves that the password opens the repository, then writes the connection file. A failure leaves the old file alone. */
+export async function connectRepository(
+  context: CommandContext,
+  storage: StorageConfig,
+  flags: ConnectFlagValues,
+  password: string,
+): Promise<void> {
+  await using opened = await openStorage(context, storage);
+  const uniqueID = await repositoryID(context, opened, password);
+  saveConnection(context, { storage, displayName: opened.displayName, uniqueID, flags, password });
+}
+
+/** Writes the connection file, and the password beside it unless that is not wanted. */
+export function saveConnection(
+  context: CommandContext,
+  connection: {
+    readonly storage: StorageConfig;
+    readonly displayName: string;
+    readonly uniqueID: string;
+    readonly flags: ConnectFlagValues;
+    readonly password: string;
+  },
+): void {
+  const { storage, displayName, uniqueID, flags, password } = connection;
+  const caching = cachingConfig(context, flags, uniqueID);
+  forgetKopiaFormatCache(caching);
+  saveConfigFile(context.configFile, {
+    storage,
+    caching,
+    client: clientConfig(flags, `Repository in ${displayName}`),
+  });
+  if (context.flags['persist-credentials']) savePassword(context.configFile, password);
+  else removePassword(context.configFile);
+  context.log.info('Connected to repository.');
+}
+
+async function repositoryID(
+  context: CommandContext,
+  storage: BlobStorage,
+  password: string,
+): Promise<string> {
+  const { algorithms } = await computing(false);
+  try {
+    await using repository = await openRepository({
+      storage,
+      password,
+      algorithms,
+      signal: context.signal,
+      ...upgradeOwner(context),
+    });
+    return repository.uniqueID;
+  } catch (cause) {
+    if (!hasCode(cause, 'INVALID_PASSWORD')) throw cause;
+    throw new LongshoreError(
+      'INVALID_PASSWORD',
+      `wrong password for the repository in ${storage.displayName}`,
+      { cause },
+    );
+  }
+}

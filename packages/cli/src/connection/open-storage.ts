@@ -1,0 +1,79 @@
+import {
+  createObservedStorage,
+  createRetryingStorage,
+  createSystemClock,
+  createThrottledStorage,
+  LongshoreError,
+  systemSleep,
+  type BlobStorage,
+  type StorageEvent,
+} from '@longshore/repo';
+import type { StorageConfig } from '../config/connection-config.ts';
+import type { CommandContext } from '../context.ts';
+import { filesystemSettings, s3Settings, throttlingLimits } from './storage-settings.ts';
+
+/** A new repository's storage may have to be made, in a layout that its format's readers know. */
+export interface NewStorage {
+  readonly formatVersion: number;
+}
+
+/** Opens what a configuration names: throttled, traced to the log, with calls that failed for a moment repeated. */
+export async function openStorage(
+  context: CommandContext,
+  storage: StorageConfig,
+  options: {
+    readonly create?: NewStorage;
+    readonly limits?: Readonly<Record<string, unknown>> | undefined;
+  } = {},
+): Promise<BlobStorage> {
+  const clock = createSystemClock();
+  let opened = await openPlain(storage, options.create);
+  const limits = throttlingLimits(storage.config, options.limits);
+  if (Object.keys(limits).length > 0) {
+    opened = createThrottledStorage(opened, { limits, clock, sleep: systemSleep });
+  }
+  if (context.flags['trace-storage']) {
+    const onEvent = (event: StorageEvent): void => context.log.debug(describeEvent(event));
+    opened = createObservedStorage(opened, { clock, onEvent });
+  }
+  return createRetryingStorage(opened, {
+    clock,
+    sleep: systemSleep,
+    random: Math.random,
+    onRetry: ({ operation, target, attempt, error }) =>
+      context.log.warning(
+        `${operation} ${target} failed (${String(error)}), attempt ${attempt}; trying again`,
+      ),
+  });
+}
+
+async function openPlain(
+  { type, config }: StorageConfig,
+  create: NewStorage | undefined,
+): Promise<BlobStorage> {
+  const { openFilesystemStorage, createS3Storage } = await import('@longshore/repo/node');
+  switch (type) {
+    case 'filesystem':
+      return openFilesystemStorage({
+        ...filesystemSettings(config),
+        ...(create === undefined ? {} : { create: true }),
+        ...(create?.formatVersion === 1 && !Array.isArray(config['dirShards'])
+          ? { dirShards: [3, 3] }
+          : {}),
+      });
+    case 's3':
+      return createS3Storage(s3Settings(config));
+    default:
+      throw new LongshoreError(
+        'UNSUPPORTED',
+        `storage of type ${JSON.stringify(type)} is not supported by longshore: filesystem and s3 are`,
+      );
+  }
+}
+
+function describeEvent(event: StorageEvent): string {
+  const { operation, target, bytes, blobs, durationNanoseconds, outcome, errorCode } = event;
+  const result =
+    outcome === 'succeeded' ? `${bytes} bytes, ${blobs} blobs` : `${outcome} ${errorCode ?? ''}`;
+  return `storage ${operation} ${target}: ${result} in ${durationNanoseconds / 1000n} us`;
+}

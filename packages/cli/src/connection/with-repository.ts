@@ -1,0 +1,136 @@
+import {
+  LongshoreError,
+  openRepository,
+  type BlobReader,
+  type BlobStorage,
+  type ClientIdentity,
+  type ContentEngineFactory,
+  type OpenOptions,
+  type OpenRepository,
+  type OpenWritableRepository,
+} from '@longshore/repo';
+import { existingPassword } from '../config/ask-password.ts';
+import { loadConfigFile } from '../config/config-file.ts';
+import type { ConnectionConfig } from '../config/connection-config.ts';
+import type { CommandContext } from '../context.ts';
+import { openStorage } from './open-storage.ts';
+import { openCache } from './repository-cache.ts';
+
+/** An open repository and how it is connected. */
+export interface Connection<R = OpenRepository> {
+  readonly repository: R;
+  readonly storage: BlobStorage;
+  readonly config: ConnectionConfig;
+  readonly identity: ClientIdentity;
+  readonly password: string;
+}
+
+export interface ConnectOptions {
+  /** Computes on all processors: worth its start for commands that move much data. */
+  readonly parallel?: boolean;
+}
+
+/** Opens the connected repository for reading while `work` runs. */
+export function withRepository<T>(
+  context: CommandContext,
+  work: (connection: Connection) => Promise<T>,
+  options: ConnectOptions = {},
+): Promise<T> {
+  return withConnection(context, options, async (connection, open) => {
+    await using repository = await openRepository({
+      ...open,
+      storage: readerOf(connection.storage),
+    });
+    warn(context, repository);
+    return work({ ...connection, repository });
+  });
+}
+
+/** Opens it for writing: READ_ONLY if it is connected for reading only. */
+export function withWritableRepository<T>(
+  context: CommandContext,
+  work: (connection: Connection<OpenWritableRepository>) => Promise<T>,
+  options: ConnectOptions = {},
+): Promise<T> {
+  return withConnection(context, options, async (connection, open) => {
+    if (connection.config.client.readonly) {
+      throw new LongshoreError(
+        'READ_ONLY',
+        `${context.configFile} connects for reading only; connect again without --readonly`,
+      );
+    }
+    await using repository = await openRepository({ ...open, storage: connection.storage });
+    warn(context, repository);
+    return work({ ...connection, repository });
+  });
+}
+
+/** Opens the storage alone, without the password: for commands about blobs. */
+export async function withStorage<T>(
+  context: CommandContext,
+  work: (connection: Pick<Connection, 'storage' | 'config'>) => Promise<T>,
+): Promise<T> {
+  const config = loadConfigFile(context.configFile, context.env);
+  const { throttlingLimits: limits } = config.client;
+  await using storage = await openStorage(context, config.storage, { limits });
+  return work({ storage, config });
+}
+
+async function withConnection<T>(
+  context: CommandContext,
+  { parallel = false }: ConnectOptions,
+  work: (
+    connection: Omit<Connection, 'repository'>,
+    open: Omit<OpenOptions, 'storage'>,
+  ) => Promise<T>,
+): Promise<T> {
+  return withStorage(context, async ({ storage, config }) => {
+    const password = await existingPassword(context);
+    const identity = { userName: config.client.username, hostName: config.client.hostname };
+    const cache = await openCache(context, config);
+    const open: Omit<OpenOptions, 'storage'> = {
+      ...(await computing(parallel)),
+      password,
+      identity,
+      signal: context.signal,
+      ...(cache === undefined ? {} : { cache }),
+      ...upgradeOwner(context),
+      onRepaired: ({ contentID, packBlobID }) =>
+        context.log.warning(
+          `content ${contentID} in ${packBlobID} was damaged and has been mended`,
+        ),
+    };
+    return work({ storage, config, identity, password }, open);
+  });
+}
+
+/** The algorithms of this platform, and the engine to run them on. */
+export async function computing(
+  parallel: boolean,
+): Promise<{
+  readonly algorithms: OpenOptions['algorithms'] & {};
+  readonly engine?: ContentEngineFactory;
+}> {
+  const { nativeAlgorithms, nativeEngine } = await import('@longshore/repo/node');
+  return { algorithms: nativeAlgorithms(), ...(parallel ? { engine: nativeEngine() } : {}) };
+}
+
+/** `--upgrade-owner-id`, if given. */
+export function upgradeOwner({ flags }: CommandContext): { readonly upgradeOwnerID?: string } {
+  const owner = flags['upgrade-owner-id'];
+  return owner === undefined ? {} : { upgradeOwnerID: owner };
+}
+
+function warn(context: CommandContext, repository: OpenRepository): void {
+  for (const warning of repository.formatManager.warnings) context.log.warning(warning);
+}
+
+/** Without the methods that write, so that nothing that only reads can. */
+function readerOf(storage: BlobStorage): BlobReader {
+  return {
+    displayName: storage.displayName,
+    getBlob: (id, options) => storage.getBlob(id, options),
+    getMetadata: (id, options) => storage.getMetadata(id, options),
+    listBlobs: (prefix, options) => storage.listBlobs(prefix, options),
+  };
+}

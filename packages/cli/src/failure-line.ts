@@ -1,0 +1,31 @@
+import { describeError, errorCode, type ErrorCode } from '@longshore/repo';
+import { errnoOf } from './config/errno.ts';
+
+/** The way out, for failures whose message cannot know it. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  INVALID_PASSWORD: 'check KOPIA_PASSWORD or --password',
+  REPOSITORY_NOT_INITIALIZED:
+    'create one with "longshore repository create", or check the location',
+  REPOSITORY_EXISTS: 'use "longshore repository connect" to work with it',
+  REPOSITORY_LOCKED: 'wait until the upgrade is finished',
+  NO_SPACE: 'free some space and run the command again',
+  STORAGE_THROTTLED: 'try again later, or set limits with --max-upload-speed when connecting',
+  CORRUPT_DATA: 'run "longshore snapshot verify" to see what is affected',
+};
+
+/** One line that says what failed, where, and what to do. */
+export function failureLine(error: unknown): string {
+  const code = errorCode(error);
+  if (code === undefined) {
+    return errnoOf(error) === undefined
+      ? `internal error: ${oneLine(describeError(error))}`
+      : oneLine(describeError(error));
+  }
+  const message = oneLine(describeError(error));
+  const hint = HINTS[code];
+  return hint === undefined || message.includes('longshore ') ? message : `${message}; ${hint}`;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ').trim();
+}

@@ -1,0 +1,7 @@
+/** The command line itself is wrong. One line that names the word and the way out. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}

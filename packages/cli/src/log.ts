@@ -1,0 +1,107 @@
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { GlobalFlagValues } from './global-flags.ts';
+import { LOG_LEVELS } from './global-flags.ts';
+import { mayColor, printable, red, type OutputStream } from './output/terminal.ts';
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Messages for the person at the console, and a file that keeps them with the details. */
+export interface Log {
+  debug(message: string): void;
+  info(message: string): void;
+  warning(message: string): void;
+  error(message: string): void;
+  /** Path of the file; undefined if none is written. */
+  readonly file: string | undefined;
+  close(): void;
+}
+
+const MILLISECONDS = 1_000_000;
+const MEGABYTE = 2 ** 20;
+
+/** Messages go to `console`, so that standard output has data only. A log file that cannot be written is given up silently. */
+export function createLog(options: {
+  readonly console: { write(line: string): void; readonly stream: OutputStream };
+  readonly flags: GlobalFlagValues;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly folder: string;
+  /** `snapshot-create`: becomes part of the file's name. */
+  readonly action: string;
+}): Log {
+  const { console, flags } = options;
+  const consoleLevel = LOG_LEVELS.indexOf(flags['log-level']);
+  const fileLevel = LOG_LEVELS.indexOf(flags['file-log-level']);
+  const colored = mayColor(console.stream, options.env, flags);
+  const file = flags['disable-file-logging'] ? undefined : openLogFile(options);
+  const log = (level: LogLevel, message: string): void => {
+    const severity = LOG_LEVELS.indexOf(level);
+    const time = new Date().toISOString();
+    if (file !== undefined && severity >= fileLevel) {
+      writeLine(file.descriptor, `${time} ${level.toUpperCase()} ${message}\n`);
+    }
+    if (severity < consoleLevel) return;
+    const line = (flags['console-timestamps'] ? `${time} ` : '') + printable(message);
+    console.write(`${colored && level === 'error' ? red(line) : line}\n`);
+  };
+  return {
+    debug: (message) => log('debug', message),
+    info: (message) => log('info', message),
+    warning: (message) => log('warning', message),
+    error: (message) => log('error', message),
+    file: file?.path,
+    close: () => {
+      if (file !== undefined) closeSync(file.descriptor);
+    },
+  };
+}
+
+function openLogFile({
+  flags,
+  folder,
+  action,
+}: {
+  readonly flags: GlobalFlagValues;
+  readonly folder: string;
+  readonly action: string;
+}): { readonly path: string; readonly descriptor: number } | undefined {
+  const stamp = new Date().toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  const logs = join(folder, 'cli-logs');
+  const path = flags['log-file'] ?? join(logs, `longshore-${stamp}-${process.pid}-${action}.log`);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const descriptor = openSync(path, 'a', 0o600);
+    if (flags['log-file'] === undefined) sweepLogs(logs, flags);
+    return { path, descriptor };
+  } catch {
+    return undefined;
+  }
+}
+
+function writeLine(descriptor: number, line: string): void {
+  try {
+    writeSync(descriptor, line);
+  } catch {
+    // A full disk must not stop a restore.
+  }
+}
+
+/** Removes the oldest of our own log files beyond the limits. */
+function sweepLogs(folder: string, flags: GlobalFlagValues): void {
+  const files = readdirSync(folder)
+    .filter((name) => name.startsWith('longshore-') && name.endsWith('.log'))
+    .sort()
+    .reverse();
+  const oldest = Date.now() - Number(flags['log-dir-max-age'] / BigInt(MILLISECONDS));
+  const maxBytes = flags['log-dir-max-total-size-mb'] * MEGABYTE;
+  let bytes = 0;
+  for (const [index, name] of files.entries()) {
+    const path = join(folder, name);
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) continue;
+    const { size, mtimeMs } = stats;
+    bytes += size;
+    const isTooMuch = index >= flags['log-dir-max-files'] || bytes > maxBytes;
+    if (index > 0 && (isTooMuch || mtimeMs < oldest)) rmSync(path, { force: true });
+  }
+}
