@@ -7,7 +7,7 @@ import { decodeUtf8, encodeUtf8 } from '../bytes.ts';
 import type { Clock } from '../clock.ts';
 import { hasCode } from '../errors.ts';
 import type { EpochParameters } from '../format/parameters.ts';
-import { EpochManager, type MergeIndexBlobs } from './epoch-manager.ts';
+import { EpochManager, type EpochCleanup, type MergeIndexBlobs } from './epoch-manager.ts';
 import { EpochStateReader } from './epoch-state-reader.ts';
 
 const MINUTE = 60_000_000_000n;
@@ -58,6 +58,11 @@ const join: MergeIndexBlobs = async (inputs) => [
       .join('_'),
   ),
 ];
+
+async function idsOf(cleanup: Promise<EpochCleanup>): Promise<string[]> {
+  const { blobs } = await cleanup;
+  return blobs.map(({ id }): string => id).toSorted();
+}
 
 async function names(prefix = 'x'): Promise<string[]> {
   const ids: string[] = [];
@@ -272,16 +277,34 @@ describe('maintenance', () => {
     for (const name of ['e', 'f', 'g']) await fillEpoch(manager, name);
     await manager.compactSingleEpoch(join);
     manager.invalidate();
-    expect(await manager.cleanupSuperseded()).toEqual([]);
+    expect((await manager.cleanupSuperseded()).blobs).toEqual([]);
     time.advance(HOUR);
     await manager.writeIndexBlobs(named('late-s1-c1'));
-    expect((await manager.cleanupSuperseded()).toSorted()).toEqual([
-      'xn0_ea-s1-c1',
-      'xn0_eb-s1-c1',
-    ]);
-    expect(await manager.cleanupMarkers()).toEqual(['xe1']);
+    expect(await idsOf(manager.cleanupSuperseded())).toEqual(['xn0_ea-s1-c1', 'xn0_eb-s1-c1']);
+    expect(await idsOf(manager.cleanupMarkers())).toEqual(['xe1']);
     manager.invalidate();
     expect((await activeNames(manager)).length).toBe(6);
+  });
+
+  it('says in a dry run what each step would do, and changes nothing', async () => {
+    const manager = createManager();
+    for (const name of ['e', 'f', 'g']) await fillEpoch(manager, name);
+    const before = await names();
+    const dry = { dryRun: true };
+    expect(await manager.compactSingleEpoch(join, dry)).toMatchObject({ first: 0, outputs: [] });
+    await manager.writeIndexBlobs(named('h-s1-c1'));
+    time.advance(HOUR);
+    await manager.writeIndexBlobs(named('i-s1-c1'));
+    expect(await manager.advanceEpoch(dry)).toEqual({ writeEpoch: 4, advanced: true });
+    expect(await manager.advanceDeletionWatermark(100, dry)).toBe(true);
+    expect(await names()).toEqual([...before, 'xn3_h-s1-c1', 'xn3_i-s1-c1'].toSorted());
+    await manager.compactSingleEpoch(join);
+    time.advance(2n * HOUR);
+    await manager.writeIndexBlobs(named('j-s1-c1'));
+    const full = await names();
+    expect(await idsOf(manager.cleanupSuperseded(dry))).toEqual(['xn0_ea-s1-c1', 'xn0_eb-s1-c1']);
+    expect(await idsOf(manager.cleanupMarkers(dry))).toEqual(['xe1']);
+    expect(await names()).toEqual(full);
   });
 
   it('moves the watermark forward only', async () => {
@@ -300,7 +323,7 @@ describe('maintenance', () => {
     await manager.writeIndexBlobs(named('a-s1-c1'));
     time.advance(2n * HOUR);
     await manager.writeIndexBlobs(named('b-s1-c1'));
-    expect(await manager.cleanupMarkers()).toEqual(['xw100']);
+    expect(await idsOf(manager.cleanupMarkers())).toEqual(['xw100']);
   });
 });
 

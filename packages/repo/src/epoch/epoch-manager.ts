@@ -6,7 +6,7 @@ import {
   type BlobStorage,
 } from '../blob/storage.ts';
 import { encodeHex, encodeUtf8 } from '../bytes.ts';
-import type { Clock, RandomSource } from '../clock.ts';
+import type { Clock, EpochNanoseconds, RandomSource } from '../clock.ts';
 import { invariant, LongshoreError } from '../errors.ts';
 import type { EpochParameters } from '../format/parameters.ts';
 import { forEachLimit } from '../parallel.ts';
@@ -61,10 +61,25 @@ export type MergeIndexBlobs = (
   options: AbortOptions,
 ) => Promise<readonly Uint8Array[]>;
 
+export interface EpochStepOptions extends AbortOptions {
+  /** Say what the step would do, but write and delete nothing. */
+  readonly dryRun?: boolean;
+}
+
 export interface EpochCompaction extends EpochRange {
   readonly inputs: readonly BlobMetadata[];
+  /** Empty in a dry run. */
   readonly outputs: readonly BlobMetadata[];
 }
+
+export interface EpochCleanup {
+  /** Those that were deleted. */
+  readonly blobs: readonly BlobMetadata[];
+  /** What was replaced before this moment could go; undefined if the storage's time was unknown. */
+  readonly cutoff: EpochNanoseconds | undefined;
+}
+
+const NO_CLEANUP: EpochCleanup = { blobs: [], cutoff: undefined };
 
 /**
  * Index blobs grouped in numbered epochs: writers add to the newest, settled ones get merged. Steps of
@@ -126,21 +141,22 @@ export class EpochManager {
 
   /** Begins the next epoch if the current one is old and full enough. */
   async advanceEpoch(
-    options: AbortOptions = {},
+    options: EpochStepOptions = {},
   ): Promise<{ readonly writeEpoch: number; readonly advanced: boolean }> {
-    const { snapshot } = await this.#state.current(options);
+    const { dryRun = false, ...abort } = options;
+    const { snapshot } = await this.#state.current(abort);
     const { writeEpoch } = snapshot;
     if (!shouldAdvance(snapshot, this.#options.parameters()))
       return { writeEpoch, advanced: false };
     const marker = epochMarkerName(writeEpoch + 1);
-    await this.#options.storage.putBlob(marker, encodeUtf8('epoch-marker'), options);
+    if (!dryRun) await this.#options.storage.putBlob(marker, encodeUtf8('epoch-marker'), abort);
     return { writeEpoch: writeEpoch + 1, advanced: true };
   }
 
   /** Merges the lowest settled epoch that is not merged yet. Undefined if there is none. */
   async compactSingleEpoch(
     merge: MergeIndexBlobs,
-    options: AbortOptions = {},
+    options: EpochStepOptions = {},
   ): Promise<EpochCompaction | undefined> {
     const timed = await this.#state.current(options);
     const epoch = epochToCompact(timed.snapshot);
@@ -157,7 +173,7 @@ export class EpochManager {
   /** Merges all settled epochs behind the ranges once there are enough. Undefined if there are not. */
   async compactRange(
     merge: MergeIndexBlobs,
-    options: AbortOptions = {},
+    options: EpochStepOptions = {},
   ): Promise<EpochCompaction | undefined> {
     const timed = await this.#state.current(options);
     const range = rangeToCompact(timed.snapshot, this.#options.parameters());
@@ -167,42 +183,56 @@ export class EpochManager {
   }
 
   /** Moves the deletion watermark forward; false if it is beyond `seconds` already. */
-  async advanceDeletionWatermark(seconds: number, options: AbortOptions = {}): Promise<boolean> {
+  async advanceDeletionWatermark(
+    seconds: number,
+    options: EpochStepOptions = {},
+  ): Promise<boolean> {
     if (!Number.isSafeInteger(seconds) || seconds < 0) {
       throw new LongshoreError('INVALID_ARGUMENT', `deletion watermark ${seconds}`);
     }
-    const { snapshot } = await this.#state.current(options);
+    const { dryRun = false, ...abort } = options;
+    const { snapshot } = await this.#state.current(abort);
     if (seconds < (snapshot.deletionWatermarkSeconds ?? 0)) return false;
+    if (dryRun) return true;
     const payload = encodeUtf8('deletion-watermark');
-    await this.#options.storage.putBlob(watermarkName(seconds), payload, options);
+    await this.#options.storage.putBlob(watermarkName(seconds), payload, abort);
     this.invalidate();
     return true;
   }
 
   /** Deletes markers and watermarks that no reader needs any more. */
-  async cleanupMarkers(options: AbortOptions = {}): Promise<readonly BlobID[]> {
+  async cleanupMarkers(options: EpochStepOptions = {}): Promise<EpochCleanup> {
     const { snapshot } = await this.#state.current(options);
     const cutoff = cleanupCutoff(snapshot, this.#options.parameters());
-    if (cutoff === undefined) return [];
-    const ids = [...markersToDelete(snapshot), ...watermarksToDelete(snapshot, cutoff)];
-    await this.#deleteBlobs(ids, options);
-    return ids;
+    if (cutoff === undefined) return NO_CLEANUP;
+    const blobs = [...markersToDelete(snapshot), ...watermarksToDelete(snapshot, cutoff)];
+    return this.#cleanUp(blobs, cutoff, options);
   }
 
   /** Deletes the blobs of epochs whose merged set has been complete for the safety margin. */
-  async cleanupSuperseded(options: AbortOptions = {}): Promise<readonly BlobID[]> {
-    const { snapshot } = await this.#state.current(options);
+  async cleanupSuperseded(options: EpochStepOptions = {}): Promise<EpochCleanup> {
+    const { dryRun: _, ...abort } = options;
+    const { snapshot } = await this.#state.current(abort);
     const cutoff = cleanupCutoff(snapshot, this.#options.parameters());
-    if (cutoff === undefined) return [];
+    if (cutoff === undefined) return NO_CLEANUP;
     const superseded = new Set(supersededEpochs(snapshot, cutoff));
-    if (superseded.size === 0) return [];
-    const ids: BlobID[] = [];
-    for await (const { id } of this.#options.storage.listBlobs(UNCOMPACTED_PREFIX, options)) {
-      const epoch = parseEpochNumber(id);
-      if (epoch !== undefined && superseded.has(epoch)) ids.push(id);
+    const blobs: BlobMetadata[] = [];
+    if (superseded.size > 0) {
+      for await (const blob of this.#options.storage.listBlobs(UNCOMPACTED_PREFIX, abort)) {
+        const epoch = parseEpochNumber(blob.id);
+        if (epoch !== undefined && superseded.has(epoch)) blobs.push(blob);
+      }
     }
-    await this.#deleteBlobs(ids, options);
-    return ids;
+    return this.#cleanUp(blobs, cutoff, options);
+  }
+
+  async #cleanUp(
+    blobs: readonly BlobMetadata[],
+    cutoff: EpochNanoseconds,
+    { dryRun = false, ...abort }: EpochStepOptions,
+  ): Promise<EpochCleanup> {
+    if (!dryRun) await this.#deleteBlobs(idsOf(blobs), abort);
+    return { blobs, cutoff };
   }
 
   /** Puts what is not there yet. False if the snapshot expired before all was put. */
@@ -247,12 +277,13 @@ export class EpochManager {
       readonly prefix: string;
     },
     merge: MergeIndexBlobs,
-    options: AbortOptions,
+    { dryRun = false, ...options }: EpochStepOptions,
   ): Promise<EpochCompaction | undefined> {
     const inputs = await this.#state.complete(plan.timed, plan.selection, options);
     // An expired snapshot may have missed a merged set whose inputs are being deleted: what is left of
     // them must not pass for the whole epoch. The next run tries again.
     if (inputs === undefined || inputs.length === 0) return undefined;
+    if (dryRun) return { ...plan.range, inputs, outputs: [] };
     const files = await merge(inputs, options);
     invariant(files.length > 0, 'merging index blobs gave nothing');
     const suffix = this.#createSetSuffix(files.length);

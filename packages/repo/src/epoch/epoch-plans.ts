@@ -1,4 +1,4 @@
-import type { BlobID, BlobMetadata } from '../blob/storage.ts';
+import type { BlobMetadata } from '../blob/storage.ts';
 import type { EpochNanoseconds } from '../clock.ts';
 import type { EpochParameters } from '../format/parameters.ts';
 import { parseEpochNumber, parseWatermark, type EpochRange } from './epoch-names.ts';
@@ -42,13 +42,11 @@ export function rangeToCompact(
 }
 
 /** Markers that no reader needs any more: older than the one before the write epoch. */
-export function markersToDelete(snapshot: EpochSnapshot): readonly BlobID[] {
-  return snapshot.markers
-    .filter(({ id }) => {
-      const epoch = parseEpochNumber(id);
-      return epoch !== undefined && epoch < snapshot.writeEpoch - 1;
-    })
-    .map(({ id }) => id);
+export function markersToDelete(snapshot: EpochSnapshot): readonly BlobMetadata[] {
+  return snapshot.markers.filter(({ id }) => {
+    const epoch = parseEpochNumber(id);
+    return epoch !== undefined && epoch < snapshot.writeEpoch - 1;
+  });
 }
 
 /**
@@ -70,14 +68,12 @@ export function cleanupCutoff(
 export function watermarksToDelete(
   snapshot: EpochSnapshot,
   cutoff: EpochNanoseconds,
-): readonly BlobID[] {
+): readonly BlobMetadata[] {
   const current = snapshot.deletionWatermarkSeconds;
-  return snapshot.watermarks
-    .filter(({ id, timestamp }) => {
-      const seconds = parseWatermark(id);
-      return seconds !== undefined && seconds !== current && timestamp < cutoff;
-    })
-    .map(({ id }) => id);
+  return snapshot.watermarks.filter(({ id, timestamp }) => {
+    const seconds = parseWatermark(id);
+    return seconds !== undefined && seconds !== current && timestamp < cutoff;
+  });
 }
 
 /** Settled epochs whose merged set was complete before the cut-off: what was merged into it can go. */

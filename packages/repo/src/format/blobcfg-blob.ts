@@ -14,7 +14,8 @@ export const BLOBCFG_BLOB_ID: BlobID = parseBlobID('kopia.blobcfg');
 
 const RETENTION_MODES: readonly RetentionMode[] = ['GOVERNANCE', 'COMPLIANCE', 'Locked'];
 const MIN_RETENTION_NANOSECONDS = 24n * 3_600_000_000_000n;
-const LOCKED_PREFIXES = ['n', 'x', 'p', 'q', 'kopia.repository', 'kopia.blobcfg'] as const;
+/** Blobs that carry the lock: everything but session markers, logs, compaction logs and the maintenance schedule. */
+export const LOCKED_PREFIXES = ['n', 'x', 'p', 'q', 'kopia.repository', 'kopia.blobcfg'] as const;
 
 /** The opened inside of `kopia.blobcfg`; undefined unless both mode and period are set. */
 export function parseBlobConfiguration(plaintext: Uint8Array): BlobConfiguration {

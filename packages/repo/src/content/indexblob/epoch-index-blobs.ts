@@ -1,8 +1,10 @@
-import type { AbortOptions, BlobID, BlobMetadata, BlobStorage } from '../../blob/storage.ts';
+import type { AbortOptions, BlobMetadata, BlobStorage } from '../../blob/storage.ts';
 import type { Clock, RandomSource } from '../../clock.ts';
 import {
   EpochManager,
+  type EpochCleanup,
   type EpochCompaction,
+  type EpochStepOptions,
   type MergeIndexBlobs,
   type NamedIndexBlob,
 } from '../../epoch/epoch-manager.ts';
@@ -65,28 +67,28 @@ export class EpochIndexBlobs implements IndexBlobWriter {
   }
 
   advanceEpoch(
-    options: AbortOptions = {},
+    options: EpochStepOptions = {},
   ): Promise<{ readonly writeEpoch: number; readonly advanced: boolean }> {
     return this.#epochs.advanceEpoch(options);
   }
 
-  compactSingleEpoch(options: AbortOptions = {}): Promise<EpochCompaction | undefined> {
+  compactSingleEpoch(options: EpochStepOptions = {}): Promise<EpochCompaction | undefined> {
     return this.#epochs.compactSingleEpoch(this.#merge, options);
   }
 
-  compactRange(options: AbortOptions = {}): Promise<EpochCompaction | undefined> {
+  compactRange(options: EpochStepOptions = {}): Promise<EpochCompaction | undefined> {
     return this.#epochs.compactRange(this.#merge, options);
   }
 
-  advanceDeletionWatermark(seconds: number, options: AbortOptions = {}): Promise<boolean> {
+  advanceDeletionWatermark(seconds: number, options: EpochStepOptions = {}): Promise<boolean> {
     return this.#epochs.advanceDeletionWatermark(seconds, options);
   }
 
-  cleanupMarkers(options: AbortOptions = {}): Promise<readonly BlobID[]> {
+  cleanupMarkers(options: EpochStepOptions = {}): Promise<EpochCleanup> {
     return this.#epochs.cleanupMarkers(options);
   }
 
-  cleanupSuperseded(options: AbortOptions = {}): Promise<readonly BlobID[]> {
+  cleanupSuperseded(options: EpochStepOptions = {}): Promise<EpochCleanup> {
     return this.#epochs.cleanupSuperseded(options);
   }
 

@@ -102,10 +102,17 @@ export interface LegacyCompactionOptions extends AbortOptions {
    * their size: an older live entry in a blob left aside would come back.
    */
   readonly dropDeletedBeforeSeconds?: number;
+  /** How long what was merged stays; default: one hour. Less is safe only without other clients. */
+  readonly settleTime?: EpochNanoseconds;
+  /** Say what would be merged and deleted, but write and delete nothing. */
+  readonly dryRun?: boolean;
+  /** Called for each index blob and log that is deleted. */
+  readonly onDelete?: (id: BlobID) => void;
 }
 
 export interface LegacyCompaction {
   readonly inputs: readonly BlobMetadata[];
+  /** Empty in a dry run. */
   readonly outputs: readonly BlobMetadata[];
 }
 
@@ -140,14 +147,19 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
 
   /** Merges index blobs if there are enough, and cleans up after earlier merges. Undefined if nothing was merged. */
   async compact(options: LegacyCompactionOptions = {}): Promise<LegacyCompaction | undefined> {
-    const { dropDeletedBeforeSeconds, ...abort } = options;
+    const { dropDeletedBeforeSeconds, dryRun = false } = options;
+    const abort = abortOptions(options);
     const { blobs } = await this.loadActive(abort);
     const { maxPackSize } = this.#options.parameters();
     const dropping = dropDeletedBeforeSeconds !== undefined;
     const inputs = dropping ? blobs : selectForCompaction(blobs, maxPackSize);
     const worthwhile = inputs.length > 1 || (dropping && inputs.length > 0);
-    const compaction = worthwhile ? await this.#merge(inputs, options) : undefined;
-    await this.#deleteScheduledLogs(abort);
+    let compaction: LegacyCompaction | undefined;
+    if (worthwhile) {
+      compaction = dryRun ? { inputs, outputs: [] } : await this.#merge(inputs, options);
+      await this.#deleteReplaced(options);
+    }
+    await this.#deleteScheduledLogs(options);
     return compaction;
   }
 
@@ -156,7 +168,8 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     options: LegacyCompactionOptions,
   ): Promise<LegacyCompaction> {
     const { fetcher, random, sealer, storage, parameters } = this.#options;
-    const { dropDeletedBeforeSeconds, ...abort } = options;
+    const { dropDeletedBeforeSeconds } = options;
+    const abort = abortOptions(options);
     const randomSuffix = new Uint8Array(RANDOM_SUFFIX_LENGTH);
     random(randomSuffix);
     const version = parameters().indexVersion;
@@ -166,8 +179,7 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     for (const file of files) outputs.push(await this.#putIndex(file, '', abort));
     abort.signal?.throwIfAborted();
     const log = sealer.seal(encodeCompactionLog(inputs, outputs), LOG_PREFIX, '');
-    const { timestamp } = await storage.putBlob(log.id, log.bytes, abort);
-    await this.#deleteReplaced(timestamp, abort);
+    await storage.putBlob(log.id, log.bytes, abort);
     return { inputs, outputs };
   }
 
@@ -181,35 +193,53 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
 
   /**
    * Deletes index blobs whose replacement has been there for the settle time, and schedules the logs
-   * that say so: a log must outlive the blobs that it replaces, or they would count again.
+   * that say so: a log must outlive the blobs that it replaces, or they would count again. The newest log,
+   * which was just written, tells the storage's time.
    */
-  async #deleteReplaced(now: EpochNanoseconds, options: AbortOptions): Promise<void> {
-    const logs = await this.#reader.readLogs(await this.#reader.list(LOG_PREFIX, options), options);
-    const old = logs.filter(({ blob }) => blob.timestamp <= now - SETTLE_TIME);
+  async #deleteReplaced(options: LegacyCompactionOptions): Promise<void> {
+    const abort = abortOptions(options);
+    const logs = await this.#reader.readLogs(await this.#reader.list(LOG_PREFIX, abort), abort);
+    const now = newestTimestamp(logs.map(({ blob }) => blob));
+    const { settleTime = SETTLE_TIME, dryRun = false } = options;
+    const old = logs.filter(({ blob }) => blob.timestamp <= now - settleTime);
     if (old.length === 0) return;
-    const indexBlobs = await this.#reader.list(INDEX_PREFIX, options);
+    const indexBlobs = await this.#reader.list(INDEX_PREFIX, abort);
     await this.#deleteInOrder(selectReplacedInputs(old, logs, indexBlobs), options);
+    if (dryRun) return;
     const blobIDs = old.map(({ blob }) => blob.id);
     const plaintext = encodeCleanupList({ blobIDs, scheduleTime: now });
     const list = this.#options.sealer.seal(plaintext, CLEANUP_PREFIX, '');
-    await this.#options.storage.putBlob(list.id, list.bytes, options);
+    await this.#options.storage.putBlob(list.id, list.bytes, abort);
   }
 
-  async #deleteScheduledLogs(options: AbortOptions): Promise<void> {
-    const lists = await this.#reader.list(CLEANUP_PREFIX, options);
-    let newest = 0n;
-    for (const { timestamp } of lists) if (timestamp > newest) newest = timestamp;
+  async #deleteScheduledLogs(options: LegacyCompactionOptions): Promise<void> {
+    const abort = abortOptions(options);
+    const { settleTime = SETTLE_TIME } = options;
+    const lists = await this.#reader.list(CLEANUP_PREFIX, abort);
+    const newest = newestTimestamp(lists);
     for (const { id } of lists) {
-      const data = await this.#reader.read(id, options);
+      const data = await this.#reader.read(id, abort);
       if (data === undefined) continue;
       const { blobIDs, scheduleTime } = parseCleanupList(data, `cleanup list ${id}`);
-      if (newest - scheduleTime < SETTLE_TIME) continue;
+      if (newest - scheduleTime < settleTime) continue;
       const logIDs = blobIDs.filter((blobID) => blobID.startsWith(LOG_PREFIX));
       await this.#deleteInOrder([...logIDs, id], options);
     }
   }
 
-  async #deleteInOrder(ids: readonly BlobID[], options: AbortOptions): Promise<void> {
-    for (const id of ids) await this.#options.storage.deleteBlob(id, options);
+  async #deleteInOrder(ids: readonly BlobID[], options: LegacyCompactionOptions): Promise<void> {
+    const { dryRun = false, onDelete } = options;
+    for (const id of ids) {
+      onDelete?.(id);
+      if (!dryRun) await this.#options.storage.deleteBlob(id, abortOptions(options));
+    }
   }
+}
+
+function newestTimestamp(blobs: readonly BlobMetadata[]): EpochNanoseconds {
+  return blobs.reduce((newest, { timestamp }) => (timestamp > newest ? timestamp : newest), 0n);
+}
+
+function abortOptions({ signal }: AbortOptions): AbortOptions {
+  return signal === undefined ? {} : { signal };
 }
