@@ -121,6 +121,13 @@ export type { FormatVersion, RepositoryFormat } from './format/parameters.ts';
 export { recoverFormatBlob } from './format/recover-format.ts';
 export { HASH_NAMES, type HashName } from './hashing/content-hash.ts';
 export {
+  commitRecoveredEntries,
+  createIndexInspector,
+  type CommitRecoveredOptions,
+  type IndexInspector,
+  type IndexInspectorOptions,
+} from './index-inspector.ts';
+export {
   defaultMaintenanceParameters,
   MAINTENANCE_LABELS,
   maintenanceParametersJSON,
