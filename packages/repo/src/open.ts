@@ -29,6 +29,7 @@ import { LoadedIndexes } from './content/indexblob/loaded-indexes.ts';
 import { EpochStateReader } from './epoch/epoch-state-reader.ts';
 import { openFormat, type FormatManager } from './format/format-manager.ts';
 import { withRetention } from './format/retaining-storage.ts';
+import { slotSizeFor } from './object/object-writer.ts';
 import {
   OpenRepository,
   OpenWritableRepository,
@@ -100,13 +101,8 @@ export async function openWithFormat(
   const format = formatManager.current();
   const kernel = await createContentKernel(algorithms, format);
   const { engine: createEngine = inThreadEngine } = options;
-  const { maxSegmentSize } = createSplitter(repositorySplitter(format.splitter));
-  const engine = await createEngine({
-    format,
-    algorithms,
-    kernel,
-    minimumSlotSize: maxSegmentSize,
-  });
+  const minimumSlotSize = slotSizeFor(createSplitter(repositorySplitter(format.splitter)));
+  const engine = await createEngine({ format, algorithms, kernel, minimumSlotSize });
   try {
     const sealer = new BlobSealer(kernel.parts);
     const target = isWritable(storage)
@@ -140,6 +136,7 @@ export async function openWithFormat(
     const parts: RepositoryParts = {
       formatManager,
       kernel,
+      sealer,
       engine,
       committed,
       compressors,
@@ -150,7 +147,6 @@ export async function openWithFormat(
     return new OpenWritableRepository({
       ...parts,
       storage: target,
-      sealer,
       indexBlobs: indexBlobs as IndexBlobManager,
       identity: options.identity ?? { userName: 'longshore', hostName: 'localhost' },
       parallelUploads: options.parallelUploads ?? DEFAULT_PARALLEL_UPLOADS,

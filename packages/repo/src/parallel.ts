@@ -20,6 +20,7 @@ export async function forEachLimit<T>(
       ? failure.signal
       : AbortSignal.any([options.signal, failure.signal]);
   const running = new Set<Promise<void>>();
+  let onDone: (() => void) | undefined;
   let firstError: { readonly error: unknown } | undefined;
   const fail = (error: unknown): void => {
     firstError ??= { error };
@@ -30,9 +31,16 @@ export async function forEachLimit<T>(
       if (signal.aborted) break;
       const task: Promise<void> = work(item, signal)
         .catch(fail)
-        .finally(() => running.delete(task));
+        .finally(() => {
+          running.delete(task);
+          onDone?.();
+        });
       running.add(task);
-      if (running.size >= options.parallelism) await Promise.race(running);
+      if (running.size < options.parallelism) continue;
+      // Not a race: each would leave a reaction behind on the slowest of many tasks.
+      await new Promise<void>((resolve) => {
+        onDone = resolve;
+      });
     }
   } catch (error) {
     fail(error);
@@ -153,7 +161,7 @@ export class Pool<T> {
 
   async acquire(options: AbortOptions = {}): Promise<PooledItem<T>> {
     const giveBack = await this.#permits.acquire(1, options);
-    const item = this.#idle.pop() ?? this.#create();
+    const item = this.#takeOrCreate(giveBack);
     let held = true;
     return {
       item,
@@ -164,5 +172,17 @@ export class Pool<T> {
         giveBack();
       },
     };
+  }
+
+  /** What cannot be made, for want of memory say, does not take a place. */
+  #takeOrCreate(giveBack: () => void): T {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    try {
+      return this.#create();
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
   }
 }

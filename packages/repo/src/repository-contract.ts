@@ -99,8 +99,6 @@ export interface WritableRepository extends Repository {
 }
 
 export interface WriteSessionOptions extends AbortOptions {
-  /** What for, in logs and in the session marker's name. */
-  readonly purpose?: string;
   readonly onUpload?: (uploadedBytes: number) => void;
   readonly onHashed?: (length: number, duplicate: boolean) => void;
 }

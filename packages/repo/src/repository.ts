@@ -64,6 +64,7 @@ export interface ClientIdentity {
 export interface RepositoryParts {
   readonly formatManager: FormatManager;
   readonly kernel: ContentKernel;
+  readonly sealer: BlobSealer;
   readonly engine: ContentEngine;
   readonly committed: CommittedContents;
   readonly compressors: CompressorTable;
@@ -75,7 +76,6 @@ export interface RepositoryParts {
 export interface WritableParts extends RepositoryParts {
   /** Applies retention. */
   readonly storage: BlobStorage;
-  readonly sealer: BlobSealer;
   readonly indexBlobs: IndexBlobManager;
   readonly identity: ClientIdentity;
   /** Packs on their way to the storage at once, of each writer. */
@@ -140,6 +140,16 @@ export class OpenRepository extends RepositoryView<CommittedContents> implements
     return this.parts.formatManager;
   }
 
+  /** Opens blobs that are sealed as a whole, such as session markers. */
+  get sealer(): BlobSealer {
+    return this.parts.sealer;
+  }
+
+  /** The time that this client goes by, which need not be the storage's. */
+  get clock(): Clock {
+    return this.parts.clock;
+  }
+
   async refresh(options: AbortOptions = {}): Promise<void> {
     await this.parts.formatManager.refreshIfStale(options);
     await this.parts.committed.refresh(options);
@@ -163,6 +173,11 @@ export class OpenWritableRepository extends OpenRepository implements WritableRe
 
   get identity(): ClientIdentity {
     return this.#parts.identity;
+  }
+
+  /** For maintenance. Told apart by their `style`. */
+  get indexBlobs(): IndexBlobManager {
+    return this.#parts.indexBlobs;
   }
 
   newWriter(options: WriteSessionOptions = {}): RepositoryWriter {
@@ -268,7 +283,7 @@ function sessionOptions(
   const { storage, committed, engine, clock, random, formatManager } = parts;
   const { preparer } = engine;
   const buffers = new PackBuffers({
-    count: 2 + parts.parallelUploads,
+    parallelUploads: parts.parallelUploads,
     capacity:
       formatManager.current().maxPackSize +
       preparer.sealedLength(preparer.slots.slotSize) +
@@ -286,11 +301,9 @@ function sessionOptions(
       await formatManager.refreshIfStale();
       await committed.refreshIfStale();
     },
+    canCompress: (name) => parts.compressors.byName(name).compress !== undefined,
     startSession: (signal) => startSession(parts, buffers, options, signal),
-    events: {
-      ...(options.onHashed === undefined ? {} : { onHashed: options.onHashed }),
-      ...(options.onUpload === undefined ? {} : { onUploaded: options.onUpload }),
-    },
+    events: options.onHashed === undefined ? {} : { onHashed: options.onHashed },
     signal: options.signal,
   };
 }
@@ -321,12 +334,13 @@ async function startSession(
     packs: new PackWriter({
       storage,
       kernel,
-      format: formatManager.current(),
+      format: () => formatManager.current(),
       packReplica: formatManager.packReplica,
       buffers,
       random,
       sessionID,
       onUploaded: options.onUpload,
+      signal,
     }),
     end: () => deleteSessionMarkers(storage, [marker]),
   };

@@ -32,6 +32,7 @@ export class CommittedContents implements ContentReader {
   readonly fetcher: ContentFetcher;
   readonly #options: CommittedContentsOptions;
   #refreshedAt: EpochNanoseconds | undefined;
+  #refreshing: Promise<void> | undefined;
 
   constructor(options: CommittedContentsOptions) {
     this.#options = options;
@@ -69,11 +70,15 @@ export class CommittedContents implements ContentReader {
     this.#refreshedAt = startedAt;
   }
 
-  /** Refreshes a view that is 15 minutes old, or from the future. */
-  async refreshIfStale(options: AbortOptions = {}): Promise<void> {
+  /** Refreshes a view that is 15 minutes old, or from the future. Concurrent callers share one refresh. */
+  async refreshIfStale(): Promise<void> {
     const age =
       this.#refreshedAt === undefined ? undefined : this.#options.clock() - this.#refreshedAt;
-    if (age === undefined || age < 0n || age >= INDEX_MAX_AGE) await this.refresh(options);
+    if (age !== undefined && age >= 0n && age < INDEX_MAX_AGE) return;
+    this.#refreshing ??= this.refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    await this.#refreshing;
   }
 
   /** Commits index files whose packs are durable; from then on they count here and for everybody. */

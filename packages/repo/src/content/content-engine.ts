@@ -10,7 +10,7 @@ export interface EngineRequest {
   readonly algorithms: Algorithms;
   /** Computes on the calling thread. */
   readonly kernel: ContentKernel;
-  /** Bytes that each slot must hold: the largest segment of the repository's splitter. */
+  /** Bytes that each slot must hold: the largest segment of the repository's splitter, and room to read into. */
   readonly minimumSlotSize: number;
 }
 

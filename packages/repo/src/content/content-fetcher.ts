@@ -4,7 +4,7 @@ import { Budget, forEachLimit } from '../parallel.ts';
 import type { ContentCache } from './content-cache.ts';
 import { contentPrefix, type ContentID } from './content-id.ts';
 import type { ContentInfo } from './content-info.ts';
-import type { ContentPreparer } from './content-preparer.ts';
+import type { ContentPreparer, StoredContent } from './content-preparer.ts';
 import type { ReadContentsOptions } from './content-reader.ts';
 
 /** Index entries looked up and sorted together: what one plan may hold in memory. */
@@ -16,7 +16,7 @@ const MAX_GAP = 256 * 1024;
 /** Bytes of one request. */
 const MAX_RANGE = 8 * 1024 * 1024;
 
-/** Stored bytes that are opened as one unit of work. */
+/** Stored or opened bytes of one unit of work, whichever are more. */
 const OPEN_BATCH = 1024 * 1024;
 
 const DEFAULT_MEMORY_LIMIT = 96 * 1024 * 1024;
@@ -29,6 +29,11 @@ export interface ContentFetcherOptions {
   readonly cache: ContentCache | undefined;
   /** A content that error correction had to mend: the stored blob should be written anew. */
   readonly onRepaired?: ((info: ContentInfo) => void) | undefined;
+}
+
+interface FetchedContent {
+  readonly info: ContentInfo;
+  readonly data: Uint8Array;
 }
 
 /** Neighbouring contents of one pack, read with one request. */
@@ -50,16 +55,11 @@ export class ContentFetcher {
 
   /** The plaintext, checked against its ID. */
   async fetch(info: ContentInfo, options: AbortOptions = {}): Promise<Uint8Array> {
-    const { cache } = this.#options;
-    const key = cacheKey(info);
-    if (cache !== undefined && key !== undefined) {
-      const cached = await cache.get(key);
-      const opened = cached === undefined ? undefined : await this.#openCached(info, cached);
-      if (opened !== undefined) return opened;
-    }
+    const [cached] = (await this.#openCached([info], options)) ?? [];
+    if (cached !== undefined) return cached.data;
     const bytes = await this.#read(info, info.packOffset, info.packedLength, options);
     const data = await this.open(info, bytes, options);
-    if (key !== undefined) await cache?.put(key, bytes);
+    await this.#remember({ info, bytes });
     return data;
   }
 
@@ -69,13 +69,14 @@ export class ContentFetcher {
     bytes: Uint8Array,
     options: AbortOptions = {},
   ): Promise<Uint8Array> {
-    const [opened] = await this.#options.preparer.open([{ bytes, info }], options);
-    invariant(opened !== undefined, 'a preparer answered with fewer contents than it was given');
-    if (opened.repaired) this.#options.onRepaired?.(info);
-    return opened.data;
+    const [opened] = await this.#openBatch([{ bytes, info }], options);
+    return opened!.data;
   }
 
-  /** Located first, grouped by pack, neighbouring ranges merged, several fetched at once. */
+  /**
+   * Of distinct contents: located first, grouped by pack, neighbouring ranges merged, several fetched at
+   * once. What a cache may hold is taken from there.
+   */
   async fetchMany(
     infos: Iterable<ContentInfo>,
     visit: (id: ContentID, data: Uint8Array) => Promise<void> | void,
@@ -107,20 +108,36 @@ export class ContentFetcher {
   ): Promise<void> {
     const first = range.contents[0];
     invariant(first !== undefined, 'a planned range holds a content');
+    const cached = await this.#openCached(range.contents, { signal });
+    if (cached !== undefined) {
+      for (const { info, data } of cached) await visit(info.contentID, data);
+      return;
+    }
     const bytes = await this.#read(first, range.offset, range.end - range.offset, { signal });
     for (const batch of batchesOf(range.contents)) {
       const stored = batch.map((info) => {
         const start = info.packOffset - range.offset;
         return { info, bytes: bytes.subarray(start, start + info.packedLength) };
       });
-      const opened = await this.#options.preparer.open(stored, { signal });
-      for (const [index, info] of batch.entries()) {
-        const content = opened[index];
-        invariant(content !== undefined, 'a preparer answers for each content');
-        if (content.repaired) this.#options.onRepaired?.(info);
-        await visit(info.contentID, content.data);
+      const opened = await this.#openBatch(stored, { signal });
+      for (const [index, { info, data }] of opened.entries()) {
+        await this.#remember(stored[index]!);
+        await visit(info.contentID, data);
       }
     }
+  }
+
+  async #openBatch(
+    stored: readonly StoredContent[],
+    options: AbortOptions,
+  ): Promise<readonly FetchedContent[]> {
+    const opened = await this.#options.preparer.open(stored, options);
+    invariant(opened.length === stored.length, 'a preparer answers for each content');
+    return stored.map(({ info }, index) => {
+      const { data, repaired } = opened[index]!;
+      if (repaired) this.#options.onRepaired?.(info);
+      return { info, data };
+    });
   }
 
   async #read(
@@ -143,11 +160,27 @@ export class ContentFetcher {
     }
   }
 
-  /** A damaged cache entry is as good as none. */
-  async #openCached(info: ContentInfo, bytes: Uint8Array): Promise<Uint8Array | undefined> {
-    if (bytes.length !== info.packedLength) return undefined;
+  async #remember({ info, bytes }: StoredContent): Promise<void> {
+    const key = cacheKey(info);
+    if (key !== undefined) await this.#options.cache?.put(key, bytes);
+  }
+
+  /** All of them out of the cache; undefined unless it holds each. A damaged entry is as good as none. */
+  async #openCached(
+    infos: readonly ContentInfo[],
+    options: AbortOptions,
+  ): Promise<readonly FetchedContent[] | undefined> {
+    const { cache } = this.#options;
+    if (cache === undefined) return undefined;
+    const stored: StoredContent[] = [];
+    for (const info of infos) {
+      const key = cacheKey(info);
+      const bytes = key === undefined ? undefined : await cache.get(key);
+      if (bytes?.length !== info.packedLength) return undefined;
+      stored.push({ info, bytes });
+    }
     try {
-      return await this.open(info, bytes);
+      return await this.#openBatch(stored, options);
     } catch (error) {
       if (hasCode(error, 'CORRUPT_DATA')) return undefined;
       throw error;
@@ -206,7 +239,7 @@ function* batchesOf(infos: readonly ContentInfo[]): Generator<readonly ContentIn
   let bytes = 0;
   for (const info of infos) {
     batch.push(info);
-    bytes += info.packedLength;
+    bytes += Math.max(info.packedLength, info.originalLength);
     if (bytes < OPEN_BATCH) continue;
     yield batch;
     batch = [];

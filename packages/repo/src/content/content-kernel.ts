@@ -150,17 +150,15 @@ export class ContentKernel {
   }
 
   #decompress(plaintext: Uint8Array, info: ContentInfo, what: string): Uint8Array {
-    if (info.compressionHeaderID === 0) return plaintext;
-    const data = decompressWithHeader(
-      this.parts.compressors,
-      plaintext,
-      info.compressionHeaderID,
-      info.originalLength,
-      what,
-    );
-    if (data.length !== info.originalLength) {
+    const { compressors } = this.parts;
+    const { compressionHeaderID, originalLength } = info;
+    const data =
+      compressionHeaderID === 0
+        ? plaintext
+        : decompressWithHeader(compressors, plaintext, compressionHeaderID, originalLength, what);
+    if (data.length !== originalLength) {
       throw new CorruptDataError(
-        `${what}: ${data.length} bytes after decompression, the index says ${info.originalLength}`,
+        `${what}: ${data.length} bytes of plaintext, the index says ${originalLength}`,
       );
     }
     return data;

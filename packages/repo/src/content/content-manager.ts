@@ -14,8 +14,6 @@ export interface WriteContentOptions extends AbortOptions {
 export interface ContentWriteEvents {
   /** A content was hashed: `length` plaintext bytes; `duplicate` if the repository had it. */
   onHashed?(length: number, duplicate: boolean): void;
-  /** A blob was stored. */
-  onUploaded?(length: number): void;
 }
 
 /**
@@ -35,10 +33,15 @@ export interface ContentManager extends ContentReader, AsyncDisposable {
   readonly slots: SlotPool;
   /** Marks it deleted in the index; CONTENT_NOT_FOUND if there is no live entry. */
   deleteContent(id: ContentID, options?: AbortOptions): Promise<void>;
+  /** Marks all of them deleted in one commit; those without a live entry are passed over. */
+  deleteContents(ids: Iterable<ContentID>, options?: AbortOptions): Promise<void>;
   /** Brings a deleted content back under a new timestamp, in a new pack. A live one is left alone. */
   undeleteContent(id: ContentID, options?: AbortOptions): Promise<void>;
   /** Stores a content again in a new pack, keeping its deleted flag and compression. */
   rewriteContent(id: ContentID, options?: AbortOptions): Promise<void>;
-  /** The only commit. */
+  /**
+   * Commits what was written before. If it fails or is aborted, or if a pack could not be stored before,
+   * nothing of it counts and the writer is done: later contents may rest on what is not there.
+   */
   flush(options?: AbortOptions): Promise<void>;
 }

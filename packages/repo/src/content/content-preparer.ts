@@ -16,6 +16,14 @@ export interface SlotPool {
   /** Bytes of each slot. */
   readonly slotSize: number;
   acquire(options?: AbortOptions): Promise<Slot>;
+  /**
+   * The right to keep one slot while waiting for more input. So few are given out that slots always come
+   * back to those who wait; undefined: none is left, and the asker uses memory of its own. Ends by calling
+   * the result, once.
+   */
+  tryHold(): (() => void) | undefined;
+  /** What `target.set(source)` does, at full speed even if one or both lie in shared memory at odd offsets. */
+  copy(source: Uint8Array, target: Uint8Array): void;
 }
 
 /** A content whose hash is known and which the repository does not hold yet. */

@@ -29,8 +29,9 @@ export interface ContentReader {
   getContent(id: ContentID, options?: AbortOptions): Promise<Uint8Array>;
   /**
    * Reads many contents by plan: located first, grouped by pack, neighbouring ranges merged, several
-   * fetched at once. `visit` gets each distinct ID once, in no particular order, as soon as it is there;
-   * the plan waits for the promise that it returns. The first failure stops the rest.
+   * fetched at once. `visit` gets each ID once, in no particular order, as soon as it is there (an ID that
+   * is given twice possibly twice); the plan waits for the promise that it returns. The first failure stops
+   * the rest.
    */
   readContents(
     ids: Iterable<ContentID>,

@@ -8,7 +8,10 @@ const SLOT_COUNT = 8;
 /** The portable engine: everything on the calling thread. */
 export const inThreadEngine: ContentEngineFactory = async ({ kernel, minimumSlotSize }) => {
   const kernels = await loadSplitterKernels();
-  const preparer = createInThreadPreparer(kernel, createSlotPool(minimumSlotSize, SLOT_COUNT));
+  const preparer = createInThreadPreparer(
+    kernel,
+    createSlotPool({ slotSize: minimumSlotSize, count: SLOT_COUNT }),
+  );
   return {
     preparer,
     createSplitter: (name) => createSplitter(name, { kernels }),

@@ -1,4 +1,4 @@
-import { Pool } from '../parallel.ts';
+import { Budget, Pool } from '../parallel.ts';
 import type { ContentKernel } from './content-kernel.ts';
 import type {
   ContentPreparer,
@@ -10,14 +10,30 @@ import type {
   UnsealedContent,
 } from './content-preparer.ts';
 
-/** Slots in ordinary memory, made when first needed. */
-export function createSlotPool(
-  slotSize: number,
-  count: number,
-  create: () => Uint8Array = () => new Uint8Array(slotSize),
-): SlotPool {
-  const pool = new Pool(count, create);
+/** Slots that may not be kept while waiting for input: one to be filled by others, one on its way into a pack. */
+const CIRCULATING_SLOTS = 2;
+
+export interface SlotPoolOptions {
+  readonly slotSize: number;
+  readonly count: number;
+  /** Default: ordinary memory. */
+  readonly create?: () => Uint8Array;
+  /** Default: `target.set(source)`. */
+  readonly copy?: SlotPool['copy'];
+}
+
+/** Slots that are made when first needed. */
+export function createSlotPool(options: SlotPoolOptions): SlotPool {
+  const { slotSize, count } = options;
+  const pool = new Pool(count, options.create ?? (() => new Uint8Array(slotSize)));
+  const holds = new Budget(Math.max(0, count - CIRCULATING_SLOTS));
   return {
+    copy:
+      options.copy ??
+      ((source, target) => {
+        target.set(source);
+      }),
+    tryHold: () => holds.tryAcquire(1),
     slotSize,
     async acquire(options): Promise<Slot> {
       const { item, release } = await pool.acquire(options);

@@ -18,33 +18,54 @@ const MAX_CONTENTS_PER_PACK = 100_000;
 /** Offsets in packs must stay below this. Source: docs/format/pack.md. */
 const MAX_PACK_OFFSET = 2 ** 30;
 
+/** Packs that may be open at once: two kinds of the batch being filled and two of the one being committed. */
+const MAX_OPEN_PACKS = 4;
+
+/** Buffers for the kinds of one batch while nothing else is in the way. */
+const OPEN_PACKS = 2;
+
 export interface PackBuffersOptions {
-  /** Packs in memory at once, open or being uploaded; at least 3. */
-  readonly count: number;
+  /** Packs on their way to the storage at once, at least 1. */
+  readonly parallelUploads: number;
   /** Bytes of each: the pack size and the largest batch that may overshoot it. */
   readonly capacity: number;
   readonly createBuffer: (length: number) => Uint8Array;
 }
 
-/** The bounded number of pack buffers of a repository: waiting for one is the back-pressure of uploads. */
+/**
+ * The bounded number of pack buffers of a writer: waiting for one is the back-pressure of uploads. There
+ * are enough for all packs that can be open, so that none waits for another that nobody will close.
+ */
 export class PackBuffers {
   readonly capacity: number;
+  /** Of all batches of the writer. */
+  readonly uploads: Budget;
   readonly #pool: Pool<Uint8Array>;
   readonly #oversized: Budget = new Budget(1);
   readonly #createBuffer: (length: number) => Uint8Array;
 
   constructor(options: PackBuffersOptions) {
-    invariant(options.count >= 3, 'a write path needs three pack buffers to make progress');
+    const { parallelUploads } = options;
+    if (!Number.isInteger(parallelUploads) || parallelUploads < 1) {
+      throw new LongshoreError('INVALID_ARGUMENT', `${parallelUploads} parallel uploads`);
+    }
     this.capacity = options.capacity;
+    this.uploads = new Budget(parallelUploads);
     this.#createBuffer = options.createBuffer;
-    this.#pool = new Pool(options.count, () => options.createBuffer(options.capacity));
+    const count = Math.max(MAX_OPEN_PACKS, OPEN_PACKS + parallelUploads);
+    this.#pool = new Pool(count, () => options.createBuffer(options.capacity));
   }
 
   /** At least `length` bytes; above the capacity one at a time. */
   async acquire(length: number, options: AbortOptions): Promise<PooledItem<Uint8Array>> {
     if (length <= this.capacity) return this.#pool.acquire(options);
     const release = await this.#oversized.acquire(1, options);
-    return { item: this.#createBuffer(length), release };
+    try {
+      return { item: this.#createBuffer(length), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 }
 
@@ -62,13 +83,16 @@ export interface PackRegion {
 export interface PackWriterOptions {
   readonly storage: BlobStorage;
   readonly kernel: ContentKernel;
-  readonly format: RepositoryFormat;
+  /** Asked anew each time: parameters change during a repository's life. */
+  readonly format: () => RepositoryFormat;
   /** What each pack starts with: a copy of the format blob in old formats, else nothing. */
   readonly packReplica: Uint8Array;
   readonly buffers: PackBuffers;
   readonly random: RandomSource;
   readonly sessionID: string;
   readonly onUploaded?: ((length: number) => void) | undefined;
+  /** Stops uploads, and with them the session. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface OpenPack {
@@ -91,6 +115,8 @@ export class PackWriter {
   readonly #inMemory: Map<BlobID, OpenPack> = new Map();
   readonly #uploads: Set<Promise<void>> = new Set();
   readonly #opening: Map<PackKind, Promise<OpenPack>> = new Map();
+  /** Aborted by the first failure: nothing more is stored. */
+  readonly #stopped: AbortController = new AbortController();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: PackWriterOptions) {
@@ -104,7 +130,7 @@ export class PackWriter {
       options.signal?.throwIfAborted();
       const pack = this.#open.get(kind);
       if (pack !== undefined) {
-        const full = pack.length >= this.#options.format.maxPackSize;
+        const full = pack.length >= this.#options.format().maxPackSize;
         if (!full && pack.length + length <= pack.buffer.length) {
           return this.#take(kind, pack, length);
         }
@@ -114,30 +140,56 @@ export class PackWriter {
     }
   }
 
-  /** The stored bytes of a content whose pack is still in memory: a view, to be used at once. */
+  /**
+   * The stored bytes of a content whose pack is still in memory: a view, to be used at once. Throws why this
+   * session failed if the content was lost with it.
+   */
   read(info: ContentInfo): Uint8Array | undefined {
     const pack = this.#inMemory.get(info.packBlobID);
-    return pack?.buffer.subarray(info.packOffset, info.packOffset + info.packedLength);
+    if (pack !== undefined) {
+      return pack.buffer.subarray(info.packOffset, info.packOffset + info.packedLength);
+    }
+    if (info.packBlobID.endsWith(`-${this.#options.sessionID}`)) this.#throwIfFailed();
+    return undefined;
   }
 
-  /** Closes what is open and waits until every pack is stored. No region may be out. */
-  async finish(): Promise<void> {
-    for (const [kind, pack] of this.#open) {
-      invariant(pack.outstanding === 0, 'a pack is finished while regions are out');
-      this.#close(kind, pack);
+  /** Closes what is open and waits until every pack is stored. No region may be out. An abort ends the session. */
+  async finish({ signal }: AbortOptions = {}): Promise<void> {
+    const onAbort = (): void => {
+      this.#fail(signal?.reason);
+    };
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      for (const [kind, pack] of this.#open) {
+        invariant(pack.outstanding === 0, 'a pack is finished while regions are out');
+        this.#close(kind, pack);
+      }
+      await this.#uploadsEnd();
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
     }
-    while (this.#uploads.size > 0) await Promise.all(this.#uploads);
     this.#throwIfFailed();
   }
 
-  /** Gives all buffers back without storing anything more. */
-  abandon(): void {
-    this.#failure ??= { error: new LongshoreError('ABORTED', 'the write session was abandoned') };
+  /** Stores nothing more; resolves when nothing is on its way any more. Regions that are out give their pack back later. */
+  async abandon(): Promise<void> {
+    this.#fail(new LongshoreError('ABORTED', 'the write session was abandoned'));
     for (const pack of this.#open.values()) {
       pack.closed = true;
       if (pack.outstanding === 0) this.#drop(pack);
     }
     this.#open.clear();
+    await this.#uploadsEnd();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#stopped.abort(this.#failure.error);
+  }
+
+  async #uploadsEnd(): Promise<void> {
+    while (this.#uploads.size > 0) await Promise.all(this.#uploads);
   }
 
   #throwIfFailed(): void {
@@ -170,7 +222,7 @@ export class PackWriter {
   /** A pack is full once its contents reach the pack size; it leaves when nobody writes to it any more. */
   #settle(kind: PackKind, pack: OpenPack): void {
     const full =
-      pack.length >= this.#options.format.maxPackSize ||
+      pack.length >= this.#options.format().maxPackSize ||
       pack.entries.length >= MAX_CONTENTS_PER_PACK;
     if (full && !pack.closed) this.#close(kind, pack);
     else if (pack.closed && pack.outstanding === 0) this.#upload(pack);
@@ -185,13 +237,16 @@ export class PackWriter {
   async #openPack(kind: PackKind, length: number, options: AbortOptions): Promise<void> {
     const already = this.#opening.get(kind);
     if (already !== undefined) {
-      await already;
+      // What the other caller fails with, its own abort say, is not this one's failure: it tries by itself.
+      await already.catch(() => undefined);
       return;
     }
     const opening = this.#createPack(kind, length, options);
     this.#opening.set(kind, opening);
     try {
-      this.#open.set(kind, await opening);
+      const pack = await opening;
+      if (this.#failure === undefined) this.#open.set(kind, pack);
+      else this.#drop(pack);
     } finally {
       this.#opening.delete(kind);
     }
@@ -200,7 +255,8 @@ export class PackWriter {
   async #createPack(kind: PackKind, length: number, options: AbortOptions): Promise<OpenPack> {
     const { packReplica, random, sessionID, buffers } = this.#options;
     const headerLength = packReplica.length + PREAMBLE_LENGTH;
-    const { item: buffer, release } = await buffers.acquire(headerLength + length, options);
+    const signal = anySignal(this.#stopped.signal, options.signal);
+    const { item: buffer, release } = await buffers.acquire(headerLength + length, { signal });
     buffer.set(packReplica);
     random(buffer.subarray(packReplica.length, headerLength));
     const name = new Uint8Array(16);
@@ -225,7 +281,7 @@ export class PackWriter {
     }
     const upload: Promise<void> = this.#store(pack)
       .catch((error: unknown) => {
-        this.#failure ??= { error };
+        this.#fail(error);
       })
       .finally(() => {
         this.#drop(pack);
@@ -242,10 +298,17 @@ export class PackWriter {
 
   async #store(pack: OpenPack): Promise<void> {
     invariant(pack.length < MAX_PACK_OFFSET, 'a pack grew beyond 2^30 bytes');
-    const { storage, onUploaded } = this.#options;
-    const trailer = this.#encodeTrailer(pack);
-    await storage.putBlob(pack.id, [pack.buffer.subarray(0, pack.length), trailer]);
-    onUploaded?.(pack.length + trailer.length);
+    const { storage, onUploaded, buffers } = this.#options;
+    const signal = anySignal(this.#stopped.signal, this.#options.signal);
+    const release = await buffers.uploads.acquire(1, { signal });
+    try {
+      const trailer = this.#encodeTrailer(pack);
+      const data = [pack.buffer.subarray(0, pack.length), trailer];
+      await storage.putBlob(pack.id, data, { signal });
+      onUploaded?.(pack.length + trailer.length);
+    } finally {
+      release();
+    }
   }
 
   /** padding || sealed recovery index || postamble. Source: docs/format/pack.md. */
@@ -254,7 +317,7 @@ export class PackWriter {
     const randomSuffix = new Uint8Array(32);
     random(randomSuffix);
     const [localIndex, ...others] = buildIndex(pack.entries, {
-      version: format.indexVersion,
+      version: format().indexVersion,
       randomSuffix,
     });
     invariant(localIndex !== undefined && others.length === 0, 'a pack has one recovery index');
@@ -273,4 +336,8 @@ export class PackWriter {
     trailer.set(postamble, padding + sealedLength);
     return trailer;
   }
+}
+
+function anySignal(own: AbortSignal, other: AbortSignal | undefined): AbortSignal {
+  return other === undefined ? own : AbortSignal.any([own, other]);
 }

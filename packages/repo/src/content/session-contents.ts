@@ -8,22 +8,16 @@ import {
 import { COMPRESSION_HEADER_IDS, type CompressorName } from '../compression/compressor.ts';
 import { LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
-import { Pool, type PooledItem } from '../parallel.ts';
 import { contentNotFound, type CommittedContents } from './committed-contents.ts';
 import { contentPrefix, makeContentID, type ContentID, type ContentPrefix } from './content-id.ts';
 import { compareContentInfo, type ContentInfo } from './content-info.ts';
 import { MAX_CONTENT_LENGTH } from './content-kernel.ts';
 import type { ContentManager, ContentWriteEvents, WriteContentOptions } from './content-manager.ts';
-import type {
-  ContentPreparer,
-  SealedContent,
-  SlotPool,
-  UnsealedContent,
-} from './content-preparer.ts';
+import type { ContentPreparer, SlotPool } from './content-preparer.ts';
 import type { IterateContentsOptions, ReadContentsOptions } from './content-reader.ts';
 import { buildIndex } from './index/index-builder.ts';
 import { PendingIndex } from './index/pending-index.ts';
-import type { PackKind, PackRegion, PackWriter } from './pack-writer.ts';
+import { PackFiller, type NewContent } from './pack-filler.ts';
 import { WriteBatch, type BatchSession } from './write-batch.ts';
 
 /** Kopia's interval after which pending index entries are committed before more contents are added. */
@@ -41,43 +35,43 @@ export interface SessionContentsOptions {
   readonly format: () => RepositoryFormat;
   /** Reads format and indexes again once they are too old to write by; fails when the repository is locked. */
   readonly stayCurrent: () => Promise<void>;
+  /** False: this platform only reads what the compressor wrote. */
+  readonly canCompress: (name: CompressorName) => boolean;
   /** Stores the session's marker and makes its pack writer. */
   readonly startSession: (signal: AbortSignal | undefined) => Promise<BatchSession>;
   readonly events?: ContentWriteEvents;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A content of the current call that nobody has yet: to be sealed into a pack. */
-interface NewContent extends UnsealedContent {
-  readonly contentID: ContentID;
-  readonly timestampSeconds: number;
-  readonly settle: (error?: unknown) => void;
+type UnplacedContent = Omit<NewContent, 'timestampSeconds'>;
+
+/** A content that nobody has yet, and that this call stores. */
+interface ClaimedContent extends NewContent {
+  /** Tells those who wait for the content. */
+  readonly settle: (stored: boolean) => void;
 }
 
 /** The contents of one writer: those of the repository and its own, uncommitted ones. */
 export class SessionContents implements ContentManager {
   readonly storage: BlobStorage;
   readonly #options: SessionContentsOptions;
-  readonly #staging: Pool<Uint8Array>;
-  /** Being sealed; a second writer of the same content waits for the first. */
-  readonly #sealing: Map<ContentID, Promise<void>> = new Map();
+  readonly #filler: PackFiller;
+  /** Being stored, and whether that went well; a second writer of the same content waits for the first. */
+  readonly #sealing: Map<ContentID, Promise<boolean>> = new Map();
   #batch: WriteBatch;
   /** Being committed. */
   #previous: WriteBatch | undefined;
   #commits: Promise<void> = Promise.resolve();
   #lastCommit: EpochNanoseconds;
   #failure: { readonly error: unknown } | undefined;
-  #disposed = false;
+  #disposed: Promise<void> | undefined;
 
   constructor(options: SessionContentsOptions) {
     this.#options = options;
     this.storage = options.storage;
     this.#batch = this.#newBatch();
     this.#lastCommit = options.clock();
-    const { preparer } = options;
-    this.#staging = new Pool(2 * preparer.parallelism, () =>
-      preparer.createBuffer(this.#groupLimit()),
-    );
+    this.#filler = new PackFiller(options);
   }
 
   get format(): RepositoryFormat {
@@ -100,7 +94,7 @@ export class SessionContents implements ContentManager {
     for (const entries of [this.#previous?.entries, this.#batch.entries]) {
       for (const info of entries ?? []) {
         if (prefix === undefined || contentPrefix(info.contentID) === prefix) {
-          own.set(info.contentID, info);
+          own.set(info.contentID, winner(info, own.get(info.contentID)) ?? info);
         }
       }
     }
@@ -127,10 +121,10 @@ export class SessionContents implements ContentManager {
   async getContent(id: ContentID, options: AbortOptions = {}): Promise<Uint8Array> {
     const info = this.contentInfo(id);
     if (info === undefined) throw contentNotFound(id);
-    const inMemory = await this.#readFromMemory(info);
-    if (inMemory === undefined) return this.#options.committed.fetcher.fetch(info, options);
-    // The pack may leave memory while its bytes are opened.
-    return this.#options.committed.fetcher.open(info, inMemory.slice(), options);
+    const { fetcher } = this.#options.committed;
+    const inMemory = this.#readFromMemory(info);
+    if (inMemory === undefined) return fetcher.fetch(info, options);
+    return fetcher.open(info, inMemory, options);
   }
 
   async readContents(
@@ -138,14 +132,16 @@ export class SessionContents implements ContentManager {
     visit: (id: ContentID, data: Uint8Array) => Promise<void> | void,
     options: ReadContentsOptions = {},
   ): Promise<void> {
+    const { fetcher } = this.#options.committed;
     const stored: ContentInfo[] = [];
     for (const id of new Set(ids)) {
       const info = this.contentInfo(id);
       if (info === undefined) throw contentNotFound(id);
-      if ((await this.#readFromMemory(info)) === undefined) stored.push(info);
-      else await visit(id, await this.getContent(id, options));
+      const inMemory = this.#readFromMemory(info);
+      if (inMemory === undefined) stored.push(info);
+      else await visit(id, await fetcher.open(info, inMemory, options));
     }
-    await this.#options.committed.fetcher.fetchMany(stored, visit, options);
+    await fetcher.fetchMany(stored, visit, options);
   }
 
   async refresh(options: AbortOptions = {}): Promise<void> {
@@ -162,66 +158,68 @@ export class SessionContents implements ContentManager {
     options: WriteContentOptions = {},
   ): Promise<readonly ContentID[]> {
     const { prefix = '', signal } = options;
-    this.#check(signal);
     for (const data of batch) checkContentLength(data);
-    await this.#options.stayCurrent();
-    await this.#commitIfDue(signal);
+    await this.#beforeChange(signal);
     const compressor = this.#usableCompressor(prefix, options.compressor);
     const hashes = await this.#options.preparer.hash(batch, abortOptions(signal));
     this.#check(signal);
     const writeBatch = this.#batch;
     const leave = writeBatch.enter();
     try {
-      const waits: Promise<void>[] = [];
-      const fresh: NewContent[] = [];
-      const ids = batch.map((data, index) => {
+      const contents = batch.map((data, index) => {
         const hash = hashes[index]!;
-        const contentID = makeContentID(prefix, hash);
-        const isNew = this.#claim({ contentID, data, hash, compressor }, fresh, waits);
-        this.#options.events?.onHashed?.(data.length, !isNew);
-        return contentID;
+        return { contentID: makeContentID(prefix, hash), data, hash, compressor };
       });
-      if (fresh.length > 0) await this.#store(writeBatch, fresh, signal);
-      await Promise.all(waits);
-      return ids;
+      await this.#storeMissing(writeBatch, contents, signal);
+      return contents.map(({ contentID }) => contentID);
     } finally {
       leave();
     }
   }
 
   async deleteContent(id: ContentID, options: AbortOptions = {}): Promise<void> {
-    this.#check(options.signal);
+    await this.#beforeChange(options.signal);
     const info = this.contentInfo(id);
     if (info === undefined || info.deleted) throw contentNotFound(id);
-    const timestampSeconds = Math.max(this.#nowSeconds(), info.timestampSeconds + 1);
-    this.#batch.entries.put({ ...info, deleted: true, timestampSeconds });
+    this.#markDeleted(info);
+  }
+
+  async deleteContents(ids: Iterable<ContentID>, options: AbortOptions = {}): Promise<void> {
+    await this.#beforeChange(options.signal);
+    // Nothing is awaited from here on: a commit takes all of them or none.
+    for (const id of ids) {
+      const info = this.contentInfo(id);
+      if (info !== undefined && !info.deleted) this.#markDeleted(info);
+    }
   }
 
   async undeleteContent(id: ContentID, options: AbortOptions = {}): Promise<void> {
     const info = this.contentInfo(id);
     if (info === undefined) throw contentNotFound(id);
-    if (info.deleted) await this.#copyContent(info, false, options);
+    if (info.deleted) await this.#copyContent(id, () => false, options);
   }
 
   async rewriteContent(id: ContentID, options: AbortOptions = {}): Promise<void> {
-    const info = this.contentInfo(id);
-    if (info === undefined) throw contentNotFound(id);
-    await this.#copyContent(info, info.deleted, options);
+    await this.#copyContent(id, ({ deleted }) => deleted, options);
   }
 
   async flush(options: AbortOptions = {}): Promise<void> {
     this.#check(options.signal);
-    await this.#commit(options.signal);
+    await this.#commit(() => true, anySignal(this.#options.signal, options.signal));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
+  /** A commit that is under way is waited for; what is not being committed is given up. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
     this.#failure ??= { error: new LongshoreError('ABORTED', 'the writer was closed') };
     await this.#commits.catch(() => undefined);
+    const abandoned = this.#batch.abandon();
     await this.#batch.whenIdle();
-    const session = await this.#batch.startedSession?.catch(() => undefined);
-    session?.packs.abandon();
+    await abandoned;
   }
 
   #check(signal: AbortSignal | undefined): void {
@@ -239,8 +237,35 @@ export class SessionContents implements ContentManager {
     return Number(this.#options.clock() / NANOSECONDS_PER_SECOND);
   }
 
-  async #readFromMemory(info: ContentInfo): Promise<Uint8Array | undefined> {
-    return (await this.#batch.readFromMemory(info)) ?? (await this.#previous?.readFromMemory(info));
+  /** A copy: the pack may leave memory while its bytes are opened. */
+  #readFromMemory(info: ContentInfo): Uint8Array | undefined {
+    const view = this.#batch.readFromMemory(info) ?? this.#previous?.readFromMemory(info);
+    if (view === undefined) return undefined;
+    const bytes = new Uint8Array(view.length);
+    this.slots.copy(view, bytes);
+    return bytes;
+  }
+
+  #markDeleted(info: ContentInfo): void {
+    this.#batch.entries.put({
+      ...info,
+      deleted: true,
+      timestampSeconds: this.#timestampAfter(info),
+    });
+  }
+
+  /** Now, but later than the entry that a new one is to replace. */
+  #timestampAfter(replaced: ContentInfo | undefined): number {
+    const now = this.#nowSeconds();
+    return replaced === undefined ? now : Math.max(now, replaced.timestampSeconds + 1);
+  }
+
+  /** What each change waits for. */
+  async #beforeChange(signal: AbortSignal | undefined): Promise<void> {
+    this.#check(signal);
+    await this.#options.stayCurrent();
+    await this.#commitIfDue();
+    this.#check(signal);
   }
 
   /** With index version 1, prefixed contents are silently left uncompressed; others cannot be compressed here. */
@@ -256,196 +281,130 @@ export class SessionContents implements ContentManager {
     );
   }
 
-  /** True if the content is new and now this call's to store. */
-  #claim(
-    content: UnsealedContent & { readonly contentID: ContentID },
-    fresh: NewContent[],
-    waits: Promise<void>[],
-  ): boolean {
-    const { contentID } = content;
-    const running = this.#sealing.get(contentID);
-    if (running !== undefined) {
-      waits.push(running);
-      return false;
+  /**
+   * Stores contents that nobody has and waits for those that another call is storing: where that call fails,
+   * for its own abort say, this one steps in.
+   */
+  async #storeMissing(
+    batch: WriteBatch,
+    contents: readonly UnplacedContent[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    for (let left = [...contents], first = true; left.length > 0; first = false) {
+      const fresh: ClaimedContent[] = [];
+      const elsewhere: { readonly content: UnplacedContent; readonly stored: Promise<boolean> }[] =
+        [];
+      for (const content of left) {
+        const { contentID } = content;
+        const stored = this.#sealing.get(contentID);
+        const claimed = stored === undefined ? this.#claim(content) : undefined;
+        if (stored !== undefined) elsewhere.push({ content, stored });
+        if (claimed !== undefined) fresh.push(claimed);
+        if (first) this.#options.events?.onHashed?.(content.data.length, claimed === undefined);
+      }
+      if (fresh.length > 0) await this.#store(batch, fresh, signal);
+      left = [];
+      for (const { content, stored } of elsewhere) if (!(await stored)) left.push(content);
+      if (left.length > 0) this.#check(signal);
     }
+  }
+
+  /** The content as this call's to store; undefined if it is there. */
+  #claim(content: UnplacedContent): ClaimedContent | undefined {
+    const { contentID } = content;
     const known = this.contentInfo(contentID);
-    if (known !== undefined && !known.deleted) return false;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // Those who wait see the failure; if nobody waits it is the storing call's alone.
-    promise.catch(() => undefined);
+    if (known !== undefined && !known.deleted) return undefined;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#sealing.set(contentID, promise);
-    const now = this.#nowSeconds();
-    fresh.push({
-      ...content,
-      timestampSeconds: known === undefined ? now : Math.max(now, known.timestampSeconds + 1),
-      settle: (error) => {
-        this.#sealing.delete(contentID);
-        if (error === undefined) resolve();
-        else reject(error);
-      },
-    });
-    return true;
+    const settle = (stored: boolean): void => {
+      this.#sealing.delete(contentID);
+      resolve(stored);
+    };
+    return { ...content, timestampSeconds: this.#timestampAfter(known), settle };
   }
 
   async #store(
     batch: WriteBatch,
-    contents: readonly NewContent[],
+    contents: readonly ClaimedContent[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    let storedCount = 0;
     try {
       const { packs } = await batch.session();
-      for (const group of this.#groups(contents)) {
-        const stored = await this.#seal(packs, group, signal);
-        for (const info of stored) batch.entries.put(info);
-      }
-      for (const content of contents) content.settle();
-    } catch (error) {
-      for (const content of contents) content.settle(error);
-      throw error;
-    }
-  }
-
-  /** Bytes of one group: what a pack may overshoot by. */
-  #groupLimit(): number {
-    const { preparer } = this.#options;
-    return preparer.sealedLength(preparer.slots.slotSize);
-  }
-
-  *#groups(contents: readonly NewContent[]): Generator<readonly NewContent[]> {
-    const limit = this.#groupLimit();
-    let group: NewContent[] = [];
-    let length = 0;
-    for (const content of contents) {
-      const sealed = this.#options.preparer.sealedLength(content.data.length);
-      if (group.length > 0 && length + sealed > limit) {
-        yield group;
-        group = [];
-        length = 0;
-      }
-      group.push(content);
-      length += sealed;
-    }
-    if (group.length > 0) yield group;
-  }
-
-  /** Uncompressed contents have a known length and are sealed in place; others by way of a staging buffer. */
-  async #seal(
-    packs: PackWriter,
-    group: readonly NewContent[],
-    signal: AbortSignal | undefined,
-  ): Promise<readonly ContentInfo[]> {
-    const { preparer } = this.#options;
-    const kind: PackKind = contentPrefix(group[0]!.contentID) === '' ? 'p' : 'q';
-    const room = group.reduce((sum, { data }) => sum + preparer.sealedLength(data.length), 0);
-    if (group.every(({ compressor }) => compressor === undefined)) {
-      const region = await packs.reserve(kind, room, abortOptions(signal));
-      return this.#fill(region, group, () =>
-        preparer.seal(group, region.bytes, abortOptions(signal)),
-      );
-    }
-    const staging = await this.#stagingBuffer(room, signal);
-    try {
-      const sealed = await preparer.seal(group, staging.item, abortOptions(signal));
-      const length = sealed.reduce((sum, one) => sum + one.length, 0);
-      const region = await packs.reserve(kind, length, abortOptions(signal));
-      return await this.#fill(region, group, async () => {
-        region.bytes.set(staging.item.subarray(0, length));
-        return sealed;
-      });
+      const onSealed = (infos: readonly ContentInfo[]): void => {
+        for (const info of infos) {
+          batch.entries.put(info);
+          contents[storedCount++]!.settle(true);
+        }
+      };
+      await this.#filler.fill(packs, contents, onSealed, abortOptions(signal));
     } finally {
-      staging.release();
-    }
-  }
-
-  async #stagingBuffer(
-    length: number,
-    signal: AbortSignal | undefined,
-  ): Promise<PooledItem<Uint8Array>> {
-    if (length <= this.#groupLimit()) return this.#staging.acquire(abortOptions(signal));
-    return { item: this.#options.preparer.createBuffer(length), release: () => undefined };
-  }
-
-  async #fill(
-    region: PackRegion,
-    group: readonly NewContent[],
-    seal: () => Promise<readonly SealedContent[]>,
-  ): Promise<readonly ContentInfo[]> {
-    let infos: ContentInfo[] = [];
-    try {
-      const sealed = await seal();
-      let packOffset = region.packOffset;
-      infos = group.map((content, index) => {
-        const { length: packedLength, compressionHeaderID } = sealed[index]!;
-        const info: ContentInfo = {
-          contentID: content.contentID,
-          packBlobID: region.packBlobID,
-          packOffset,
-          packedLength,
-          originalLength: content.data.length,
-          timestampSeconds: content.timestampSeconds,
-          deleted: false,
-          formatVersion: this.format.version,
-          compressionHeaderID,
-          encryptionKeyID: 0,
-        };
-        packOffset += packedLength;
-        return info;
-      });
-      return infos;
-    } finally {
-      if (infos.length === 0) region.abandon();
-      else region.commit(infos);
+      for (const content of contents.slice(storedCount)) content.settle(false);
     }
   }
 
   /** Stores a content anew in another pack, as undelete and rewriting do. */
-  async #copyContent(info: ContentInfo, deleted: boolean, options: AbortOptions): Promise<void> {
-    const { signal } = options;
-    this.#check(signal);
-    const data = await this.getContent(info.contentID, options);
+  async #copyContent(
+    id: ContentID,
+    isDeleted: (info: ContentInfo) => boolean,
+    options: AbortOptions,
+  ): Promise<void> {
+    const { preparer } = this.#options;
+    await this.#beforeChange(options.signal);
+    const source = this.contentInfo(id);
+    if (source === undefined) throw contentNotFound(id);
+    const data = await this.getContent(id, options);
+    const [hash] = await preparer.hash([data], options);
+    this.#check(options.signal);
     const batch = this.#batch;
     const leave = batch.enter();
     try {
       const { packs } = await batch.session();
-      const compressor = compressorNameOf(info.compressionHeaderID);
-      const [hash] = await this.#options.preparer.hash([data], options);
-      const timestampSeconds = Math.max(this.#nowSeconds(), info.timestampSeconds + 1);
-      const [stored] = await this.#seal(
-        packs,
-        [
-          {
-            contentID: info.contentID,
-            data,
-            hash: hash!,
-            compressor,
-            timestampSeconds,
-            settle: () => undefined,
-          },
-        ],
-        signal,
-      );
-      batch.entries.put({ ...stored!, deleted });
+      const compressor = this.#writableCompressor(source.compressionHeaderID);
+      const content = { contentID: id, data, hash: hash!, compressor, timestampSeconds: 0 };
+      const onSealed = ([copy]: readonly ContentInfo[]): void => {
+        // What became of the content meanwhile counts, not what it was at the start.
+        const latest = this.contentInfo(id) ?? source;
+        const timestampSeconds = this.#timestampAfter(latest);
+        batch.entries.put({ ...copy!, deleted: isDeleted(latest), timestampSeconds });
+      };
+      await this.#filler.fill(packs, [content], onSealed, options);
     } finally {
       leave();
     }
   }
 
-  async #commitIfDue(signal: AbortSignal | undefined): Promise<void> {
-    const due =
+  /** The compression of an earlier copy, unless this platform can only read it. */
+  #writableCompressor(headerID: number): CompressorName | undefined {
+    const name = compressorNameOf(headerID);
+    return name !== undefined && this.#options.canCompress(name) ? name : undefined;
+  }
+
+  /** For every writer of a session: one caller's abort must not end the commit of all. */
+  async #commitIfDue(): Promise<void> {
+    if (this.#isCommitDue()) await this.#commit(() => this.#isCommitDue(), this.#options.signal);
+  }
+
+  #isCommitDue(): boolean {
+    if (this.#batch.isEmpty) return false;
+    return (
       this.#options.clock() - this.#lastCommit >= INDEX_FLUSH_INTERVAL ||
-      this.#batch.entries.size >= MAX_PENDING_ENTRIES;
-    if (due && !this.#batch.isEmpty) await this.#commit(signal);
+      this.#batch.entries.size >= MAX_PENDING_ENTRIES
+    );
   }
 
   /** One commit at a time, in the order of the calls. */
-  async #commit(signal: AbortSignal | undefined): Promise<void> {
-    const commit = this.#commits.catch(() => undefined).then(() => this.#commitBatch(signal));
+  async #commit(isWanted: () => boolean, signal: AbortSignal | undefined): Promise<void> {
+    const commit = this.#commits
+      .catch(() => undefined)
+      .then(() => this.#commitBatch(isWanted, signal));
     this.#commits = commit;
     await commit;
   }
 
-  async #commitBatch(signal: AbortSignal | undefined): Promise<void> {
+  async #commitBatch(isWanted: () => boolean, signal: AbortSignal | undefined): Promise<void> {
     this.#check(signal);
+    if (!isWanted()) return;
     this.#lastCommit = this.#options.clock();
     const batch = this.#batch;
     if (batch.isEmpty) return;
@@ -454,9 +413,11 @@ export class SessionContents implements ContentManager {
     try {
       await batch.whenIdle();
       if (batch.entries.size > 0) await this.#storeBatch(batch, signal);
+      else await batch.abandon();
     } catch (error) {
       // What later contents were deduplicated against is not there: this writer is done.
       this.#failure ??= { error };
+      await batch.abandon();
       throw error;
     } finally {
       this.#previous = undefined;
@@ -466,11 +427,12 @@ export class SessionContents implements ContentManager {
   /** Packs first, then the index blobs that name them, then the end of the session. */
   async #storeBatch(batch: WriteBatch, signal: AbortSignal | undefined): Promise<void> {
     const session = await batch.session();
-    await session.packs.finish();
+    await session.packs.finish(abortOptions(signal));
     signal?.throwIfAborted();
     const shards = buildIndex(batch.entries, { version: this.format.indexVersion });
     await this.#options.committed.commitIndexes(shards, session.sessionID, abortOptions(signal));
-    await session.end();
+    // Committed is committed: a marker that stays behind only protects garbage for some days.
+    await session.end().catch(() => undefined);
   }
 }
 
@@ -496,4 +458,9 @@ function compressorNameOf(headerID: number): CompressorName | undefined {
     if (id === headerID) return name as CompressorName;
   }
   return undefined;
+}
+
+function anySignal(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length < 2 ? given[0] : AbortSignal.any(given);
 }

@@ -19,7 +19,8 @@ export class WriteBatch {
   /** Uncommitted entries, deletions included. */
   readonly entries: PendingIndex;
   readonly #startSession: () => Promise<BatchSession>;
-  #session: Promise<BatchSession> | undefined;
+  #starting: Promise<BatchSession> | undefined;
+  #started: BatchSession | undefined;
   #writers = 0;
   #idle: (() => void)[] = [];
 
@@ -33,14 +34,10 @@ export class WriteBatch {
     return this.entries.size === 0 && this.#writers === 0;
   }
 
-  /** Started by the first caller: a batch that stores nothing has no session. */
+  /** Started by the first caller: a batch that stores nothing has no session. A failed start is tried again. */
   session(): Promise<BatchSession> {
-    this.#session ??= this.#startSession();
-    return this.#session;
-  }
-
-  get startedSession(): Promise<BatchSession> | undefined {
-    return this.#session;
+    this.#starting ??= this.#start();
+    return this.#starting;
   }
 
   /** The batch is not committed before the returned function is called. */
@@ -61,8 +58,27 @@ export class WriteBatch {
     while (this.#writers > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** Stored bytes of a content whose pack has not left memory. */
-  async readFromMemory(info: ContentInfo): Promise<Uint8Array | undefined> {
-    return (await this.#session)?.packs.read(info);
+  /** Stored bytes of a content whose pack has not left memory: a view, valid until the caller awaits something. */
+  readFromMemory(info: ContentInfo): Uint8Array | undefined {
+    return this.#started?.packs.read(info);
+  }
+
+  /** Gives up the session, if there is one: its packs are garbage from now on. Never throws. */
+  async abandon(): Promise<void> {
+    const session = await this.#starting?.catch(() => undefined);
+    if (session === undefined) return;
+    await session.packs.abandon();
+    // A marker that stays behind only protects garbage for some days.
+    await session.end().catch(() => undefined);
+  }
+
+  async #start(): Promise<BatchSession> {
+    try {
+      this.#started = await this.#startSession();
+      return this.#started;
+    } catch (error) {
+      this.#starting = undefined;
+      throw error;
+    }
   }
 }

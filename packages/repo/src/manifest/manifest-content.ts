@@ -1,7 +1,7 @@
 import { encodeUtf8 } from '../bytes.ts';
 import { formatGoTime, parseGoTime, type EpochNanoseconds } from '../clock.ts';
 import type { CompressorTable } from '../compression/compressor-table.ts';
-import { CorruptDataError } from '../errors.ts';
+import { CorruptDataError, invariant } from '../errors.ts';
 import {
   encodeGoJSON,
   encodeGoString,
@@ -34,7 +34,7 @@ export function encodeManifestContent(
   const texts: string[] = [];
   for (const entry of entries) texts.push(encodeEntry(entry));
   const { compress } = compressors.byName('gzip');
-  if (compress === undefined) throw new Error('gzip can be written on every platform');
+  invariant(compress !== undefined, 'gzip can be written on every platform');
   return compress(encodeUtf8(`{"entries":[${texts.join(',')}]}\n`));
 }
 

@@ -19,6 +19,7 @@ import { newManifestID } from './manifest-id.ts';
 const COMPACTION_THRESHOLD = 16;
 
 const PREFIX = 'm';
+const COMPRESSOR = 'zstd-fastest';
 
 export interface ManifestEnvironment {
   readonly compressors: CompressorTable;
@@ -136,8 +137,12 @@ export class ManifestWriter extends ManifestReader {
     return id;
   }
 
+  /** Manifests with further labels are somebody else's and stay. */
   async replace(labels: Labels, payload: object): Promise<ManifestID> {
-    for (const { id } of await this.find(labels)) await this.delete(id);
+    const labelCount = Object.keys(labels).length;
+    for (const entry of await this.find(labels)) {
+      if (Object.keys(entry.labels).length === labelCount) await this.delete(entry.id);
+    }
     return this.put(labels, payload);
   }
 
@@ -156,8 +161,8 @@ export class ManifestWriter extends ManifestReader {
    */
   async writePending(options: AbortOptions = {}): Promise<void> {
     if (this.#pending.size === 0) return;
-    const written = new Map(this.#pending);
     if (await this.#compact(options)) return;
+    const written = new Map(this.#pending);
     await this.#writeContent(written.values(), options);
     this.#forget(written);
   }
@@ -185,19 +190,26 @@ export class ManifestWriter extends ManifestReader {
     this.#compactionChecked = true;
     const { contents } = await this.committed(options);
     if (contents.size < COMPACTION_THRESHOLD) return false;
+    // In this order: what is put in between is written twice rather than not at all.
     const written = new Map(this.#pending);
-    // Tombstones go with the contents that held what they hide.
-    const survivor = await this.#writeContent(await this.live(options), options);
-    for (const id of contents) {
-      if (id !== survivor) await this.#contents.deleteContent(id, options);
-    }
+    const live = await this.live(options);
+    // Old tombstones go with the contents that held what they hide. New ones stay: another client may be
+    // merging the same contents now, and what it keeps has to be hidden from there too.
+    const tombstones = [...written.values()].filter(({ deleted }) => deleted);
+    const survivor = await this.#writeContent([...live, ...tombstones], options);
+    // All in one commit: with some of them gone, tombstones would be missing for what the others hold.
+    const merged = [...contents].filter((id) => id !== survivor);
+    await this.#contents.deleteContents(merged, options);
     this.#forget(written);
     return true;
   }
 
   #writeContent(entries: Iterable<StoredManifest>, options: AbortOptions): Promise<ContentID> {
-    const data = encodeManifestContent(entries, this.environment.compressors);
-    const compressor = 'zstd-fastest';
+    const { compressors } = this.environment;
+    const data = encodeManifestContent(entries, compressors);
+    // Kopia asks for it on top of gzip, where it hardly ever gains anything: not missed where it cannot be written.
+    const compressor =
+      compressors.byName(COMPRESSOR).compress === undefined ? undefined : COMPRESSOR;
     return this.#contents.writeContent(data, { ...options, prefix: PREFIX, compressor });
   }
 

@@ -40,19 +40,22 @@ export type ContentWorkerResult =
   | {
       readonly kind: 'seal';
       readonly sealed: readonly SealedContent[];
-      readonly bytes: Uint8Array | undefined;
+      readonly bytes: Uint8Array<ArrayBuffer> | undefined;
     }
   | {
       readonly kind: 'open';
       readonly opened: readonly { readonly data: Uint8Array; readonly repaired: boolean }[];
     };
 
-/** An error on its way between threads: code, facts and stack survive. */
+/** An error on its way between threads: everything but its class survives. */
 export interface WorkerError {
+  readonly name: string;
   readonly code: ErrorCode | undefined;
+  readonly retryable: boolean;
   readonly message: string;
   readonly stack: string | undefined;
   readonly facts: ErrorFacts;
+  readonly cause: WorkerError | undefined;
 }
 
 export interface ContentWorkerRequest {

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ContentKernel } from '../content/content-kernel.ts';
 import { createContentKernel } from '../content/create-kernel.ts';
 import { sealBatch } from '../content/in-thread-preparer.ts';
-import { describeError, errorCode, invariant, LongshoreError } from '../errors.ts';
+import { invariant } from '../errors.ts';
 import type {
   ContentWorkerReply,
   ContentWorkerRequest,
@@ -10,9 +10,9 @@ import type {
   ContentWorkerSetup,
   ContentWorkerTask,
   WorkerBytes,
-  WorkerError,
 } from './content-worker-protocol.ts';
 import { nativeAlgorithms } from './native-algorithms.ts';
+import { packError } from './worker-error.ts';
 
 const setup = workerData as ContentWorkerSetup;
 const port = parentPort;
@@ -31,8 +31,8 @@ function answer(
   { id, task }: ContentWorkerRequest,
 ): { readonly reply: ContentWorkerReply; readonly transfer: ArrayBuffer[] } {
   try {
-    const result = run(kernel, task);
-    return { reply: { id, result }, transfer: transferable(result) };
+    const { result, transfer } = movable(run(kernel, task));
+    return { reply: { id, result }, transfer };
   } catch (error) {
     return { reply: { id, error: packError(error) }, transfer: [] };
   }
@@ -48,36 +48,36 @@ function run(kernel: ContentKernel, task: ContentWorkerTask): ContentWorkerResul
     );
     return { kind: 'open', opened };
   }
-  const target = task.target ?? new Uint8Array(task.targetLength);
+  const own = task.target === undefined ? new Uint8Array(task.targetLength) : undefined;
   const batch = task.batch.map((one) => ({ ...one, data: resolveBytes(one.data) }));
-  const sealed = sealBatch(kernel, batch, target);
-  return { kind: 'seal', sealed, bytes: task.target === undefined ? target : undefined };
+  const sealed = sealBatch(kernel, batch, task.target ?? own!);
+  return { kind: 'seal', sealed, bytes: own };
 }
 
 function resolveBytes(bytes: WorkerBytes): Uint8Array {
   return 'bytes' in bytes ? bytes.bytes : new Uint8Array(heap, bytes.offset, bytes.length);
 }
 
-/** Results that own their memory move to the receiver; views of something larger are copied. */
-function transferable(result: ContentWorkerResult): ArrayBuffer[] {
-  const owned: ArrayBuffer[] = [];
-  if (result.kind === 'open') {
-    for (const { data } of result.opened) {
-      if (data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength) {
-        owned.push(data.buffer);
-      }
-    }
-  } else if (result.kind === 'seal' && result.bytes?.buffer instanceof ArrayBuffer) {
-    owned.push(result.bytes.buffer);
+/** Results move to the receiver. Views of something larger are copied: posting one would take all of it along. */
+function movable(result: ContentWorkerResult): {
+  readonly result: ContentWorkerResult;
+  readonly transfer: ArrayBuffer[];
+} {
+  if (result.kind === 'hash') {
+    return {
+      result: { ...result, hashes: result.hashes.map((hash) => hash.slice()) },
+      transfer: [],
+    };
   }
-  return owned;
+  if (result.kind === 'seal') {
+    return { result, transfer: result.bytes === undefined ? [] : [result.bytes.buffer] };
+  }
+  const opened = result.opened.map(({ data, repaired }) => ({ data: owned(data), repaired }));
+  return { result: { kind: 'open', opened }, transfer: opened.map(({ data }) => data.buffer) };
 }
 
-function packError(error: unknown): WorkerError {
-  return {
-    code: errorCode(error),
-    message: describeError(error),
-    stack: error instanceof Error ? error.stack : undefined,
-    facts: error instanceof LongshoreError ? error.facts : {},
-  };
+function owned(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = data;
+  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === data.byteLength;
+  return isWhole ? (data as Uint8Array<ArrayBuffer>) : new Uint8Array(data);
 }

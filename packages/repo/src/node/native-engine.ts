@@ -18,8 +18,8 @@ export interface NativeEngineOptions {
   /** Worker threads, 1 to 16; default: one for each processor that this process may use. */
   readonly workers?: number;
   /**
-   * Buffers of plaintext, each of the splitter's largest segment. Default: two for each worker and six for
-   * files being read.
+   * Buffers of plaintext, each of the splitter's largest segment and 1 MiB, at least 1. Default: two for each
+   * worker and six for files being read.
    */
   readonly slots?: number;
 }
@@ -37,6 +37,9 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
     );
   }
   const slotCount = options.slots ?? 2 * workers + 6;
+  if (!Number.isInteger(slotCount) || slotCount < 1) {
+    throw new LongshoreError('INVALID_ARGUMENT', `${slotCount} slots: at least 1 is needed`);
+  }
   return async ({ format, kernel, minimumSlotSize }) => {
     const slotSize = Math.max(MIN_SLOT_SIZE, minimumSlotSize);
     // One scratch region for each worker and one for the splitters of the calling thread.

@@ -10,15 +10,15 @@ import type {
   UnsealedContent,
 } from '../content/content-preparer.ts';
 import { createInThreadPreparer, createSlotPool } from '../content/in-thread-preparer.ts';
-import { CorruptDataError, invariant, LongshoreError } from '../errors.ts';
+import { invariant, LongshoreError } from '../errors.ts';
 import type {
   ContentWorkerReply,
   ContentWorkerResult,
   ContentWorkerSetup,
   ContentWorkerTask,
   WorkerBytes,
-  WorkerError,
 } from './content-worker-protocol.ts';
+import { unpackError } from './worker-error.ts';
 
 /** Batches below this many bytes cost less than a message to another thread. */
 const INLINE_LENGTH = 48 * 1024;
@@ -56,8 +56,9 @@ export class WorkerPreparer implements ContentPreparer {
   readonly #kernel: ContentKernel;
   readonly #inline: ContentPreparer;
   readonly #memory: WebAssembly.Memory;
-  readonly #setups: readonly ContentWorkerSetup[];
-  #workers: PreparingWorker[] | undefined;
+  /** Setups that no worker has. */
+  readonly #unused: ContentWorkerSetup[];
+  readonly #workers: Set<PreparingWorker> = new Set();
   readonly #waiting: Task[] = [];
   #disposed = false;
 
@@ -65,12 +66,14 @@ export class WorkerPreparer implements ContentPreparer {
     const { kernel, memory, slotsOffset, slotSize, slotCount, setups } = options;
     this.#kernel = kernel;
     this.#memory = memory;
-    this.#setups = setups;
+    this.#unused = [...setups];
     this.parallelism = setups.length;
     let made = 0;
-    this.slots = createSlotPool(slotSize, slotCount, () => {
-      const offset = slotsOffset + slotSize * made++;
-      return new Uint8Array(memory.buffer, offset, slotSize);
+    this.slots = createSlotPool({
+      slotSize,
+      count: slotCount,
+      create: () => new Uint8Array(memory.buffer, slotsOffset + slotSize * made++, slotSize),
+      copy: createCopy(),
     });
     this.#inline = createInThreadPreparer(kernel, this.slots);
   }
@@ -119,7 +122,7 @@ export class WorkerPreparer implements ContentPreparer {
       options,
     );
     invariant(result.kind === 'seal', 'a seal task is answered with sealed contents');
-    if (result.bytes !== undefined) target.set(result.bytes);
+    if (result.bytes !== undefined) this.slots.copy(result.bytes, target);
     return result.sealed;
   }
 
@@ -143,9 +146,7 @@ export class WorkerPreparer implements ContentPreparer {
     this.#disposed = true;
     const error = new LongshoreError('ABORTED', 'the repository was closed');
     for (const task of this.#waiting.splice(0)) task.reject(error);
-    const workers = this.#workers ?? [];
-    this.#workers = undefined;
-    await Promise.all(workers.map((worker) => worker.terminate(error)));
+    await Promise.all([...this.#workers].map((worker) => worker.terminate(error)));
   }
 
   /** A task that a worker has begun is waited for, whatever the signal says: it may be writing to its target. */
@@ -155,25 +156,36 @@ export class WorkerPreparer implements ContentPreparer {
     { signal }: AbortOptions,
   ): Promise<ContentWorkerResult> {
     signal?.throwIfAborted();
-    invariant(!this.#disposed, 'a preparer is not used after its end');
+    if (this.#disposed) throw new LongshoreError('ABORTED', 'the repository was closed');
     return new Promise((resolve, reject) => {
       this.#waiting.push({ task, moved, resolve, reject });
       this.#dispatch();
     });
   }
 
+  /** Gives waiting tasks to the workers that have least to do. */
   #dispatch(): void {
-    this.#workers ??= this.#setups.map(
-      (setup) =>
-        new PreparingWorker(setup, () => {
-          this.#dispatch();
-        }),
-    );
     while (this.#waiting.length > 0) {
-      const worker = this.#workers.reduce((a, b) => (b.load < a.load ? b : a));
+      // Workers start with the first task, and anew in the place of one that crashed.
+      for (const setup of this.#unused.splice(0)) this.#startWorker(setup);
+      const worker = [...this.#workers].reduce((a, b) => (b.load < a.load ? b : a));
       if (worker.load >= TASKS_PER_WORKER) return;
       worker.start(this.#waiting.shift()!);
     }
+  }
+
+  #startWorker(setup: ContentWorkerSetup): void {
+    const worker = new PreparingWorker(setup, {
+      onFree: () => {
+        this.#dispatch();
+      },
+      onCrash: () => {
+        this.#workers.delete(worker);
+        this.#unused.push(setup);
+        if (!this.#disposed) this.#dispatch();
+      },
+    });
+    this.#workers.add(worker);
   }
 
   /** Shared memory is named; other bytes are copied once and the copy moves to the worker. */
@@ -188,15 +200,22 @@ export class WorkerPreparer implements ContentPreparer {
   }
 }
 
+interface PreparingWorkerEvents {
+  /** It has room for a task. */
+  readonly onFree: () => void;
+  /** It ended by itself, and its tasks have failed. */
+  readonly onCrash: () => void;
+}
+
 class PreparingWorker {
   readonly #worker: Worker;
   readonly #running: Map<number, Task> = new Map();
-  readonly #onFree: () => void;
+  readonly #events: PreparingWorkerEvents;
   #nextID = 0;
-  #failure: unknown;
+  #ended = false;
 
-  constructor(setup: ContentWorkerSetup, onFree: () => void) {
-    this.#onFree = onFree;
+  constructor(setup: ContentWorkerSetup, events: PreparingWorkerEvents) {
+    this.#events = events;
     const fromSource = import.meta.url.endsWith('.ts');
     const url = new URL(`./content-worker.${fromSource ? 'ts' : 'js'}`, import.meta.url);
     this.#worker = new Worker(url, {
@@ -210,10 +229,14 @@ class PreparingWorker {
       this.#settle(reply);
     });
     this.#worker.on('error', (error) => {
-      this.#fail(error);
+      this.#end(error);
+    });
+    // An answer that cannot be read belongs to nobody: the thread ends, and with it its tasks.
+    this.#worker.on('messageerror', () => {
+      void this.#worker.terminate();
     });
     this.#worker.on('exit', (code) => {
-      this.#fail(new Error(`a content worker ended with code ${code}`));
+      this.#end(new Error(`a content worker ended with code ${code}`));
     });
   }
 
@@ -222,35 +245,48 @@ class PreparingWorker {
   }
 
   start(task: Task): void {
-    if (this.#failure !== undefined) {
-      task.reject(this.#failure);
-      return;
-    }
     const id = this.#nextID++;
     this.#running.set(id, task);
     this.#worker.ref();
-    this.#worker.postMessage({ id, task: task.task }, task.moved);
+    try {
+      this.#worker.postMessage({ id, task: task.task }, task.moved);
+    } catch (error) {
+      this.#take(id)?.reject(error);
+    }
   }
 
+  /** Its tasks fail when the thread has stopped: until then it may be writing to their targets. */
   async terminate(reason: unknown): Promise<void> {
-    this.#fail(reason);
+    this.#ended = true;
     await this.#worker.terminate();
+    this.#rejectAll(reason);
   }
 
   #settle(reply: ContentWorkerReply): void {
-    const task = this.#running.get(reply.id);
-    this.#running.delete(reply.id);
-    if (this.#running.size === 0) this.#worker.unref();
+    const task = this.#take(reply.id);
     if ('error' in reply) task?.reject(unpackError(reply.error));
     else task?.resolve(reply.result);
-    this.#onFree();
+    this.#events.onFree();
   }
 
-  #fail(error: unknown): void {
-    this.#failure ??= error;
+  #take(id: number): Task | undefined {
+    const task = this.#running.get(id);
+    this.#running.delete(id);
+    if (this.#running.size === 0) this.#worker.unref();
+    return task;
+  }
+
+  #end(error: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#rejectAll(error);
+    this.#events.onCrash();
+  }
+
+  #rejectAll(error: unknown): void {
     const tasks = [...this.#running.values()];
     this.#running.clear();
-    for (const task of tasks) task.reject(this.#failure);
+    for (const task of tasks) task.reject(error);
   }
 }
 
@@ -258,13 +294,35 @@ function totalLength(batch: readonly Uint8Array[]): number {
   return batch.reduce((sum, { length }) => sum + length, 0);
 }
 
-function unpackError({ code, message, stack, facts }: WorkerError): Error {
-  const error =
-    code === undefined
-      ? new Error(message)
-      : code === 'CORRUPT_DATA'
-        ? new CorruptDataError(message, facts)
-        : new LongshoreError(code, message, facts);
-  if (stack !== undefined) error.stack = stack;
-  return error;
+/** Pieces in which bytes go through ordinary memory; they stay in the processor's cache. */
+const BOUNCE_LENGTH = 64 * 1024;
+
+/**
+ * Copies at the speed of memory. Node copies between shared and ordinary memory fast, but between two shared
+ * places of different alignment byte by byte; those go by way of ordinary memory.
+ */
+export function createCopy(): SlotPool['copy'] {
+  const bounce = Buffer.allocUnsafeSlow(BOUNCE_LENGTH);
+  return (source, target) => {
+    if (source.length > target.length) throw new RangeError('a copy does not fit into its target');
+    const bothShared = !(
+      source.buffer instanceof ArrayBuffer || target.buffer instanceof ArrayBuffer
+    );
+    const isAligned = (source.byteOffset - target.byteOffset) % 8 === 0;
+    const from = bufferOf(source);
+    const to = bufferOf(target);
+    if (!bothShared || isAligned) {
+      from.copy(to);
+      return;
+    }
+    for (let offset = 0; offset < from.length; offset += BOUNCE_LENGTH) {
+      const length = Math.min(BOUNCE_LENGTH, from.length - offset);
+      from.copy(bounce, 0, offset, offset + length);
+      bounce.copy(to, offset, 0, length);
+    }
+  };
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

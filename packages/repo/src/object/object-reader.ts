@@ -14,6 +14,9 @@ const MAX_INDIRECTION = 16;
 /** Largest index object that is loaded: some 8 million chunks. */
 const MAX_INDEX_OBJECT_LENGTH = 1024 * 1024 * 1024;
 
+/** Most chunks of one object; at the default splitter's average that is 64 TiB. */
+const MAX_CHUNKS = 2 ** 24;
+
 /** Chunks that a stream reads ahead. */
 const READ_AHEAD_CHUNKS = 3;
 
@@ -33,11 +36,48 @@ export async function objectChunks(
     return [{ start: 0, length: await directLength(environment, id, options), objectID: id }];
   }
   const chunks: ObjectChunk[] = [];
-  for (const chunk of await listedChunks(environment, id, index, options)) {
-    if (indexObjectID(chunk.objectID) === undefined) chunks.push(chunk);
-    else chunks.push(...(await nestedChunks(environment, chunk, options)));
-  }
+  await collectChunks(environment, { id, index, start: 0, depth: 1 }, chunks, options);
   return chunks;
+}
+
+/** An indirect object within another one, `depth` index objects below the outermost. */
+interface NestedObject {
+  readonly id: ObjectID;
+  readonly index: ObjectID;
+  readonly start: number;
+  readonly depth: number;
+}
+
+/** Appends the chunks of `object` to `chunks`; returns where it ends. */
+async function collectChunks(
+  environment: ObjectReaderEnvironment,
+  { id, index, start, depth }: NestedObject,
+  chunks: ObjectChunk[],
+  options: AbortOptions,
+): Promise<number> {
+  if (depth > MAX_INDIRECTION) {
+    throw new CorruptDataError(`object ${id}: index objects nested ${depth} deep`);
+  }
+  let end = start;
+  for (const chunk of await listedChunks(environment, id, index, options)) {
+    const placed = { ...chunk, start: start + chunk.start };
+    const nestedIndex = indexObjectID(chunk.objectID);
+    end = placed.start + placed.length;
+    if (nestedIndex === undefined) {
+      chunks.push(placed);
+    } else {
+      const nested = { ...placed, id: chunk.objectID, index: nestedIndex, depth: depth + 1 };
+      if ((await collectChunks(environment, nested, chunks, options)) !== end) {
+        throw new CorruptDataError(
+          `object ${chunk.objectID}: not the ${chunk.length} bytes that the index object above it says`,
+        );
+      }
+    }
+    if (chunks.length > MAX_CHUNKS) {
+      throw new CorruptDataError(`object ${id}: more than ${MAX_CHUNKS} chunks`);
+    }
+  }
+  return end;
 }
 
 /** What the index object of `id` itself lists; nothing in it is deeper than `id`. */
@@ -60,21 +100,6 @@ async function listedChunks(
     throw new CorruptDataError(`object ${id}: lists the deeper object ${deeper.objectID}`);
   }
   return chunks;
-}
-
-async function nestedChunks(
-  environment: ObjectReaderEnvironment,
-  chunk: ObjectChunk,
-  options: AbortOptions,
-): Promise<readonly ObjectChunk[]> {
-  const nested = await objectChunks(environment, chunk.objectID, options);
-  const last = nested.at(-1);
-  if (last === undefined || last.start + last.length !== chunk.length) {
-    throw new CorruptDataError(
-      `object ${chunk.objectID}: not the ${chunk.length} bytes that the index object above it says`,
-    );
-  }
-  return nested.map((inner) => ({ ...inner, start: chunk.start + inner.start }));
 }
 
 /** All bytes of an object of at most `limit` bytes; a longer one is CORRUPT_DATA. */
@@ -106,14 +131,28 @@ export async function* verifyObject(
   id: ObjectID,
   options: AbortOptions = {},
 ): AsyncGenerator<ContentID, void, void> {
+  yield* verifyNested(environment, id, 0, options);
+}
+
+async function* verifyNested(
+  environment: ObjectReaderEnvironment,
+  id: ObjectID,
+  depth: number,
+  options: AbortOptions,
+): AsyncGenerator<ContentID, void, void> {
+  options.signal?.throwIfAborted();
   const index = indexObjectID(id);
   if (index === undefined) {
     yield existingContent(environment, id);
     return;
   }
-  yield* verifyObject(environment, index, options);
+  if (depth >= MAX_INDIRECTION) {
+    throw new CorruptDataError(`object ${id}: index objects nested deeper than ${depth}`);
+  }
+  yield* verifyNested(environment, index, depth + 1, options);
   for (const { objectID } of await listedChunks(environment, id, index, options)) {
-    yield* verifyObject(environment, objectID, options);
+    if (indexObjectID(objectID) === undefined) yield existingContent(environment, objectID);
+    else yield* verifyNested(environment, objectID, depth + 1, options);
   }
 }
 
@@ -188,7 +227,8 @@ class ChunkedObjectReader implements ObjectReader {
   readonly length: number;
   readonly #environment: ObjectReaderEnvironment;
   readonly #chunks: readonly ObjectChunk[];
-  #lastChunk: { readonly chunk: ObjectChunk; readonly data: Promise<Uint8Array> } | undefined;
+  /** Small reads in a row hit the same chunk: the last one is kept. */
+  #lastRead: { readonly chunk: ObjectChunk; readonly data: Uint8Array } | undefined;
 
   constructor(environment: ObjectReaderEnvironment, chunks: readonly ObjectChunk[]) {
     this.#environment = environment;
@@ -202,7 +242,9 @@ class ChunkedObjectReader implements ObjectReader {
     const clipped = this.#clip(range);
     const result = new Uint8Array(clipped.length);
     let offset = 0;
-    for await (const piece of this.stream({ ...options, range: clipped })) {
+    for await (const { chunk, data } of this.#chunksIn(clipped, options)) {
+      this.#lastRead = { chunk, data };
+      const piece = overlap(chunk, data, clipped);
       result.set(piece, offset);
       offset += piece.length;
     }
@@ -212,44 +254,55 @@ class ChunkedObjectReader implements ObjectReader {
   async *stream(
     options: AbortOptions & { readonly range?: ByteRange } = {},
   ): AsyncGenerator<Uint8Array, void, void> {
-    const { offset, length } = this.#clip(options.range ?? { offset: 0, length: this.length });
+    const clipped = this.#clip(options.range ?? { offset: 0, length: this.length });
+    for await (const { chunk, data } of this.#chunksIn(clipped, options)) {
+      const piece = overlap(chunk, data, clipped);
+      // The receiver may do with a piece what it likes, so it is none of what `read` keeps.
+      if (piece.length > 0) yield data === this.#lastRead?.data ? piece.slice() : piece;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#lastRead = undefined;
+  }
+
+  /** The chunks that the range touches, in order; what was read ahead is given up when the caller stops. */
+  async *#chunksIn(
+    { offset, length }: ByteRange,
+    options: AbortOptions,
+  ): AsyncGenerator<{ readonly chunk: ObjectChunk; readonly data: Uint8Array }, void, void> {
     const end = offset + length;
+    const stopped = new AbortController();
+    const signal =
+      options.signal === undefined
+        ? stopped.signal
+        : AbortSignal.any([options.signal, stopped.signal]);
     const ahead: { readonly chunk: ObjectChunk; readonly data: Promise<Uint8Array> }[] = [];
     let next = this.#chunkAt(offset);
     const fill = (): void => {
       for (; ahead.length < READ_AHEAD_CHUNKS; next++) {
         const chunk = this.#chunks[next];
         if (chunk === undefined || chunk.start >= end) return;
-        const data = this.#chunkData(chunk, options);
+        const data = this.#chunkData(chunk, { signal });
         // Awaited below in order; a failure of a later chunk must not count as unhandled meanwhile.
         data.catch(() => undefined);
         ahead.push({ chunk, data });
       }
     };
-    for (fill(); ahead.length > 0; fill()) {
-      const { chunk, data } = ahead.shift()!;
-      const bytes = await data;
-      options.signal?.throwIfAborted();
-      const from = Math.max(0, offset - chunk.start);
-      const to = Math.min(bytes.length, end - chunk.start);
-      if (to > from) yield bytes.subarray(from, to);
+    try {
+      for (fill(); ahead.length > 0; fill()) {
+        const { chunk, data } = ahead.shift()!;
+        yield { chunk, data: await data };
+        options.signal?.throwIfAborted();
+      }
+    } finally {
+      stopped.abort();
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#lastChunk = undefined;
-  }
-
-  /** Small reads in a row hit the same chunk: the last one is kept. */
-  #chunkData(chunk: ObjectChunk, options: AbortOptions): Promise<Uint8Array> {
-    if (this.#lastChunk?.chunk === chunk) return this.#lastChunk.data;
-    const expected = this.#chunks.length === 1 ? undefined : chunk.length;
-    const data = readDirect(this.#environment, chunk.objectID, expected, options);
-    this.#lastChunk = { chunk, data };
-    data.catch(() => {
-      if (this.#lastChunk?.data === data) this.#lastChunk = undefined;
-    });
-    return data;
+  async #chunkData(chunk: ObjectChunk, options: AbortOptions): Promise<Uint8Array> {
+    if (this.#lastRead?.chunk === chunk) return this.#lastRead.data;
+    return readDirect(this.#environment, chunk.objectID, chunk.length, options);
   }
 
   #clip({ offset, length }: ByteRange): ByteRange {
@@ -276,4 +329,10 @@ class ChunkedObjectReader implements ObjectReader {
     }
     return low;
   }
+}
+
+/** The bytes of a chunk that lie in the range: a view. */
+function overlap(chunk: ObjectChunk, data: Uint8Array, { offset, length }: ByteRange): Uint8Array {
+  const from = Math.max(0, offset - chunk.start);
+  return data.subarray(from, Math.max(from, Math.min(data.length, offset + length - chunk.start)));
 }

@@ -5,14 +5,20 @@ import type { CompressorTable } from '../compression/compressor-table.ts';
 import { withCompressionHeader } from '../content/content-kernel.ts';
 import type { ContentManager, WriteContentOptions } from '../content/content-manager.ts';
 import type { ContentPrefix } from '../content/content-id.ts';
-import type { Slot } from '../content/content-preparer.ts';
-import { invariant } from '../errors.ts';
+import type { Slot, SlotPool } from '../content/content-preparer.ts';
+import { createSlotPool } from '../content/in-thread-preparer.ts';
+import { invariant, LongshoreError } from '../errors.ts';
 import type { ObjectChunk, ObjectWriter, ObjectWriterOptions } from '../repository-contract.ts';
 import { encodeIndexObject } from './indirect.ts';
 import { makeObjectID, type ObjectID } from './object-id.ts';
 
 /** Most bytes that one `window` offers: what may have to move to the next slot after a cut. */
-const MAX_WINDOW = 1024 * 1024;
+export const MAX_WINDOW: number = 1024 * 1024;
+
+/** Bytes of a slot in which each chunk of a splitter ends and each window is as large as asked for. */
+export function slotSizeFor({ maxSegmentSize }: Pick<Splitter, 'maxSegmentSize'>): number {
+  return maxSegmentSize + MAX_WINDOW;
+}
 
 export interface ObjectWriterEnvironment {
   readonly contents: ContentManager;
@@ -159,7 +165,11 @@ function* segmentsOf(data: Uint8Array, splitter: Splitter): Generator<Uint8Array
   }
 }
 
-/** Writes one object from a stream of bytes; chunks are prepared while more bytes come in. */
+/**
+ * Writes one object from a stream of bytes; chunks are prepared while more bytes come in. Collects them in
+ * slots of the repository while it may hold one, else in one buffer of its own: that many writers are open,
+ * or that the splitter cuts larger chunks than the repository's, costs memory and never blocks.
+ */
 export class StreamingObjectWriter implements ObjectWriter {
   readonly #environment: ObjectWriterEnvironment;
   readonly #options: ObjectWriterOptions;
@@ -171,6 +181,8 @@ export class StreamingObjectWriter implements ObjectWriter {
     id: ObjectID | undefined;
   }[] = [];
   readonly #running: Set<Promise<void>> = new Set();
+  #slots: SlotPool | undefined;
+  #endHold: (() => void) | undefined;
   #slot: SharedSlot | undefined;
   #chunkStart = 0;
   #filled = 0;
@@ -183,10 +195,6 @@ export class StreamingObjectWriter implements ObjectWriter {
     this.#options = options;
     this.#store = new ChunkStore(environment);
     this.#splitter = environment.createSplitter(options.splitter);
-    invariant(
-      environment.contents.slots.slotSize >= this.#splitter.maxSegmentSize,
-      'a slot holds the largest segment',
-    );
   }
 
   get length(): number {
@@ -198,7 +206,7 @@ export class StreamingObjectWriter implements ObjectWriter {
     while (rest.length > 0) {
       const window = await this.window(1);
       const count = Math.min(window.length, rest.length);
-      window.set(rest.subarray(0, count));
+      this.#environment.contents.slots.copy(rest.subarray(0, count), window);
       await this.advance(count);
       rest = rest.subarray(count);
     }
@@ -218,7 +226,10 @@ export class StreamingObjectWriter implements ObjectWriter {
   async advance(count: number): Promise<void> {
     this.#check();
     let slot = this.#slot;
-    invariant(slot !== undefined, 'advance follows window');
+    invariant(
+      slot !== undefined && count >= 0 && this.#filled + count <= slot.bytes.length,
+      'advance follows a window of at least as many bytes',
+    );
     let scanned = this.#filled;
     this.#filled += count;
     this.#length += count;
@@ -255,7 +266,7 @@ export class StreamingObjectWriter implements ObjectWriter {
     if (this.#slot !== undefined && this.#filled > this.#chunkStart) {
       this.#emit(this.#slot, this.#filled);
     }
-    this.#releaseSlot();
+    this.#releaseSlots();
     await Promise.all(this.#running);
     this.#check();
     this.#ended = true;
@@ -271,7 +282,7 @@ export class StreamingObjectWriter implements ObjectWriter {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true;
-    this.#releaseSlot();
+    this.#releaseSlots();
     await Promise.all(this.#running);
   }
 
@@ -286,14 +297,25 @@ export class StreamingObjectWriter implements ObjectWriter {
   }
 
   async #currentSlot(): Promise<SharedSlot> {
-    if (this.#slot === undefined) {
-      const { signal } = this.#options;
-      const { slots } = this.#environment.contents;
-      this.#slot = new SharedSlot(await slots.acquire(signal === undefined ? {} : { signal }));
-      this.#chunkStart = 0;
-      this.#filled = 0;
+    if (this.#slot !== undefined) return this.#slot;
+    const { signal } = this.#options;
+    this.#slots ??= this.#chooseSlots();
+    const slot = await this.#slots.acquire(signal === undefined ? {} : { signal });
+    if (this.#ended) {
+      slot.release();
+      throw new LongshoreError('ABORTED', 'the object writer was closed');
     }
+    this.#slot = new SharedSlot(slot);
+    this.#chunkStart = 0;
+    this.#filled = 0;
     return this.#slot;
+  }
+
+  #chooseSlots(): SlotPool {
+    const { slots } = this.#environment.contents;
+    const slotSize = slotSizeFor(this.#splitter);
+    if (slotSize <= slots.slotSize) this.#endHold = slots.tryHold();
+    return this.#endHold === undefined ? createSlotPool({ slotSize, count: 1 }) : slots;
   }
 
   /**
@@ -301,12 +323,22 @@ export class StreamingObjectWriter implements ObjectWriter {
    * is waited for: writers that wait hold nothing, so they cannot wait for each other.
    */
   async #moveToNextSlot(slot: SharedSlot): Promise<SharedSlot> {
-    const begun = slot.bytes.slice(this.#chunkStart, this.#filled);
+    const begun = new Uint8Array(this.#filled - this.#chunkStart);
+    this.#environment.contents.slots.copy(
+      slot.bytes.subarray(this.#chunkStart, this.#filled),
+      begun,
+    );
     this.#releaseSlot();
     const next = await this.#currentSlot();
-    next.bytes.set(begun);
+    this.#environment.contents.slots.copy(begun, next.bytes);
     this.#filled = begun.length;
     return next;
+  }
+
+  #releaseSlots(): void {
+    this.#releaseSlot();
+    this.#endHold?.();
+    this.#endHold = undefined;
   }
 
   #releaseSlot(): void {
