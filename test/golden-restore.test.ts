@@ -5,12 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openRepository, type OpenRepository } from '@longshore/repo';
 import { nativeAlgorithms, openFilesystemStorage } from '@longshore/repo/node';
-import type { DirEntry } from '../packages/snapshot/src/dir-manifest.ts';
-import {
-  parseSnapshotManifest,
-  type SnapshotManifest,
-} from '../packages/snapshot/src/snapshot-manifest.ts';
-import { openLocalOutput } from '../packages/snapshot/src/node/local-output.ts';
+import { listSnapshots, type DirEntry } from '@longshore/snapshot';
+import { openLocalOutput } from '@longshore/snapshot/node';
 import { restoreSnapshot } from '../packages/snapshot/src/restore/restore.ts';
 import { verifySnapshots } from '../packages/snapshot/src/verify/verify.ts';
 import { goldenRepositories, type GoldenRepository, type GoldenTreeEntry } from './golden.ts';
@@ -21,13 +17,6 @@ const golden = goldenRepositories();
 async function openGolden({ path, expected }: GoldenRepository): Promise<OpenRepository> {
   const storage = await openFilesystemStorage({ path });
   return openRepository({ storage, password: expected.password, algorithms: nativeAlgorithms() });
-}
-
-async function snapshotsOf(repository: OpenRepository): Promise<readonly SnapshotManifest[]> {
-  const found = await repository.findManifests({ type: 'snapshot' });
-  return Promise.all(
-    found.map(async ({ id }) => parseSnapshotManifest(await repository.getManifest(id))),
-  );
 }
 
 /** Everything at and below `path` as the expectations say it; owners only where they can be set. */
@@ -90,7 +79,7 @@ describe.each(golden.map((each) => [each.name, each] as const))('%s', (_name, ea
 
   it('restores every snapshot as Kopia took it', async () => {
     await using repository = await openGolden(each);
-    const snapshots = await snapshotsOf(repository);
+    const snapshots = await listSnapshots(repository);
     expect(new Set<unknown>(snapshots.map(({ id }) => id))).toEqual(
       new Set(each.expected.snapshots.map(({ id }) => id)),
     );
@@ -108,7 +97,7 @@ describe.each(golden.map((each) => [each.name, each] as const))('%s', (_name, ea
 
   it('verifies to the last byte', async () => {
     await using repository = await openGolden(each);
-    const roots = (await snapshotsOf(repository)).map(({ id, rootEntry }) => ({
+    const roots = (await listSnapshots(repository)).map(({ id, rootEntry }) => ({
       name: id,
       entry: rootEntry!,
     }));

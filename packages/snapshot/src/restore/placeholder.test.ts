@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { encodeUtf8, parseObjectID, type OpenWritableRepository } from '@longshore/repo';
 import { nativeAlgorithms } from '@longshore/repo/node';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -34,13 +35,10 @@ const DIRECTORY: DirEntry = {
   summary: { ...EMPTY_SUMMARY, size: 42, files: 1, dirs: 1, maxTime: 1_714_979_289_000_000_001n },
 };
 
-const FILE_JSON =
-  '{"name":"f","type":"f","mode":"0644","size":6,"mtime":"2024-01-02T03:04:05.12Z","uid":1000,"gid":100,' +
-  '"obj":"bc392cb6dc62013ef767027e8964392e"}\n';
-const DIRECTORY_JSON =
-  '{"name":"d","type":"d","mode":"0755","size":42,"mtime":"2024-05-06T07:08:09.000000001Z","uid":1000,"gid":100,' +
-  '"obj":"kd184e93c0638bb0c793feb111836aa43","summ":{"size":42,"files":1,"symlinks":0,"dirs":1,' +
-  '"maxTime":"2024-05-06T07:08:09.000000001Z","numFailed":0}}\n';
+const PAGE = new URL('../../../../docs/format/placeholder.md', import.meta.url);
+const [FILE_JSON = '', DIRECTORY_JSON = ''] = [
+  ...readFileSync(PAGE, 'utf8').matchAll(/```json\n(.*?\n)```/gs),
+].map(([, json]) => json);
 
 describe('a placeholder', () => {
   it('of a file is its entry', () => {

@@ -16,7 +16,7 @@ export function mayHavePlaceholder(name: string): boolean {
   return encodeUtf8(name).length + PLACEHOLDER_SUFFIX.length <= MAX_NAME_BYTES;
 }
 
-/** What is in a placeholder. Source: docs/format/directory.md, "Placeholders". */
+/** What is in a placeholder. Source: docs/format/placeholder.md. */
 export function encodePlaceholder(entry: DirEntry): Uint8Array {
   return encodeUtf8(`${encodeDirEntry(placeholderEntry(entry))}\n`);
 }

@@ -128,7 +128,7 @@ describe('a local restore', () => {
         deleteExtra: true,
       },
     );
-    expect(new Set(readdirSync(target, { recursive: true }))).toEqual(
+    expect(new Set(readdirSync(target, { recursive: true, encoding: 'utf8' }))).toEqual(
       new Set(['dir', 'file', 'keep', 'keep/f']),
     );
     expect(readFileSync(join(folder, 'outside'), 'utf8')).toBe('outside');
