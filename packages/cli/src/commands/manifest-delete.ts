@@ -12,7 +12,7 @@ export const command: Command = defineCommand({
     const ids = args.item.map(parseManifestID);
     const { signal } = context;
     await withWritableRepository(context, ({ repository }) =>
-      writeSession(repository, { purpose: 'manifest delete', signal }, async (writer) => {
+      writeSession(repository, { signal }, async (writer) => {
         for (const id of ids) await writer.deleteManifest(id);
       }),
     );

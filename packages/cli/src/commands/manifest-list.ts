@@ -27,7 +27,7 @@ export const command: Command = defineCommand({
       for (const entry of sorted) {
         const { id, length, modified } = entry;
         const fields = [id, String(length).padStart(10), context.times.show(modified)];
-        context.print(`${fields.join(' ')} ${shownLabels(entry)} \n`);
+        context.print(`${fields.join(' ')} ${shownLabels(entry)}\n`);
       }
     });
   },
@@ -55,7 +55,7 @@ function compareByLabels(a: ManifestEntry, b: ManifestEntry, keys: readonly stri
 function shownLabels({ labels }: ManifestEntry): string {
   const { type = '', ...others } = labels;
   const rest = [...sortedRecord(others)].map(([key, value]) => `${key}:${value}`);
-  return [`type:${type}`, ...rest].join(' ');
+  return `type:${type} ${rest.join(' ')}`;
 }
 
 function entryJSON({ id, length, labels, modified }: ManifestEntry): object {

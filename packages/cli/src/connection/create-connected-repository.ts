@@ -65,7 +65,7 @@ async function create(
       : { eccOverheadPercent: flags['ecc-overhead-percent'] }),
     ...(retention === undefined || retention === 'none' ? {} : { retention }),
   });
-  await writeSession(repository, { purpose: 'repository create', signal }, (writer) =>
+  await writeSession(repository, { signal }, (writer) =>
     initializeRepository(writer, identity),
   );
   return repository.uniqueID;

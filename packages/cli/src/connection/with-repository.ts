@@ -42,7 +42,7 @@ export function withRepository<T>(
       storage: readerOf(connection.storage),
     });
     warn(context, repository);
-    return work({ ...connection, repository });
+    return await work({ ...connection, repository });
   });
 }
 
@@ -61,7 +61,7 @@ export function withWritableRepository<T>(
     }
     await using repository = await openRepository({ ...open, storage: connection.storage });
     warn(context, repository);
-    return work({ ...connection, repository });
+    return await work({ ...connection, repository });
   });
 }
 
@@ -73,7 +73,7 @@ export async function withStorage<T>(
   const config = loadConfigFile(context.configFile, context.env);
   const { throttlingLimits: limits } = config.client;
   await using storage = await openStorage(context, config.storage, { limits });
-  return work({ storage, config });
+  return await work({ storage, config });
 }
 
 async function withConnection<T>(
@@ -100,14 +100,12 @@ async function withConnection<T>(
           `content ${contentID} in ${packBlobID} was damaged and has been mended`,
         ),
     };
-    return work({ storage, config, identity, password }, open);
+    return await work({ storage, config, identity, password }, open);
   });
 }
 
 /** The algorithms of this platform, and the engine to run them on. */
-export async function computing(
-  parallel: boolean,
-): Promise<{
+export async function computing(parallel: boolean): Promise<{
   readonly algorithms: OpenOptions['algorithms'] & {};
   readonly engine?: ContentEngineFactory;
 }> {

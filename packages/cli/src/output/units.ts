@@ -16,6 +16,11 @@ export function formatRate(bytesPerSecond: number): string {
   return withPrefix(bytesPerSecond, 1000, DECIMAL_PREFIXES, 'B/s');
 }
 
+/** `1.5 M`: a number of things. */
+export function formatCount(count: number): string {
+  return withPrefix(count, 1000, DECIMAL_PREFIXES, '');
+}
+
 /** The next unit begins at nine tenths of it, as in Kopia: 900 bytes are 0.9 KB. */
 function withPrefix(
   value: number,
