@@ -6,10 +6,14 @@ import type { RestoreRun } from './restore-run.ts';
 /** What takes the chunks of one object, in any order; each is received or missed exactly once. */
 export interface ContentSink {
   readonly path: string;
+  /** It has failed: what is still to come would be fetched in vain. */
+  readonly isLost: boolean;
   /** `data` is borrowed until the promise settles. */
   receive(start: number, data: Uint8Array): Promise<void>;
   /** A chunk cannot be had. Throws if that is to end the restore. */
   miss(error: unknown): Promise<void>;
+  /** So many chunks of a lost object will not be fetched. */
+  forgo(chunkCount: number): Promise<void>;
 }
 
 export interface ContentSinkOptions {
@@ -65,6 +69,15 @@ export class FileSink implements ContentSink {
     await this.#settle();
   }
 
+  get isLost(): boolean {
+    return this.#failed;
+  }
+
+  async forgo(chunkCount: number): Promise<void> {
+    this.#outstanding -= chunkCount - 1;
+    await this.#settle();
+  }
+
   async #open(): Promise<OutputFile | undefined> {
     const { directory, entry, name, size } = this.#options;
     const { mode, mtime, uid, gid } = entry;
@@ -114,6 +127,8 @@ export class FileSink implements ContentSink {
 /** Creates its symlink when the target arrives. */
 export class SymlinkSink implements ContentSink {
   readonly path: string;
+  /** It is over with its only chunk. */
+  readonly isLost = false;
   readonly #run: RestoreRun;
   readonly #options: ContentSinkOptions;
 
@@ -141,6 +156,10 @@ export class SymlinkSink implements ContentSink {
 
   async miss(error: unknown): Promise<void> {
     this.#run.fail(this.path, this.#options.entry, error);
+    await this.#options.directory.release();
+  }
+
+  async forgo(): Promise<void> {
     await this.#options.directory.release();
   }
 }

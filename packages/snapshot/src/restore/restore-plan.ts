@@ -53,6 +53,10 @@ export async function* planWaves(
       files += 1;
       bytes += size;
       for (const [index, chunk] of chunks.entries()) {
+        if (sink.isLost) {
+          await sink.forgo(chunks.length - index);
+          break;
+        }
         if (chunks.length > 1 && (index === 0 || wave.places.length === 0)) largeFiles += 1;
         wave.add({ chunk, contentID: objectReference(chunk.objectID).contentID, sink });
         if (!wave.isFull && largeFiles < run.maxLargeFilesPerWave) continue;

@@ -498,6 +498,35 @@ describe('a hostile or damaged snapshot', () => {
     expect(output.calls).not.toContain('file f');
   });
 
+  it('fetches no more of a large file once a part of it is lost', async () => {
+    await using writer = repository.newWriter();
+    const head = await writer.writeObject(encodeUtf8('head'));
+    const count = MAX_WAVE_CHUNKS * 6;
+    const entries = Array.from({ length: count }, (_, i) => ({
+      s: i * 4,
+      l: 4,
+      o: i === 0 ? LOST : head,
+    }));
+    const objectID = await storeIndexObject(writer, { entries });
+    await writer.flush();
+    const root = await commitTree(
+      repository,
+      dir({ d: dir({ big: { type: 'f', objectID, size: count * 4 } }), z: file('after') }),
+    );
+    let reads = 0;
+    const counting = withContents(repository, {
+      readContents: (ids, visit, options) => {
+        if ([...ids].every((id) => !id.startsWith('k'))) reads += 1;
+        return repository.contents.readContents(ids, visit, options);
+      },
+    });
+    const output = new MemoryOutput();
+    const summary = await restoreSnapshot(counting, root, output, { ignoreErrors: true });
+    expect(summary).toMatchObject({ errors: 1, files: 1 });
+    expect(output.finished).toEqual(['', 'd', 'z']);
+    expect(reads).toBeLessThanOrEqual(3);
+  });
+
   it('reports a size that is not the object’s, and with ignoreErrors restores what is stored', async () => {
     const tree = dir({
       short: file('stored', { size: 7 }),
