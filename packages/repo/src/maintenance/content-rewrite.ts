@@ -73,7 +73,7 @@ class ShortPackRewrite {
       return;
     }
     const abort = abortOptions(this.#context);
-    await using writer = repository.newWriter({ purpose: 'maintenance', ...abort });
+    await using writer = repository.newWriter(abort);
     const batches = inBatches(this.#select(), COMMIT_INTERVAL);
     for (const batch of batches) {
       await forEachLimit(batch, { parallelism: PARALLELISM, ...abort }, (info, signal) =>

@@ -60,7 +60,7 @@ export async function deleteUnreferencedBlobs(
     (isRetained ? retained : deletable).push(blob);
   }
   for (const { id, length } of deletable) {
-    const reason = id.startsWith('s')
+    const reason = isMarker({ id })
       ? 'its session ended or was given up'
       : 'no content in the index lies in it';
     context.onChange({ action: 'delete-blob', id, bytes: length, reason });
@@ -100,7 +100,7 @@ function refuseEmptyIndex(
   referenced: ReadonlyMap<BlobID, number>,
   candidates: readonly BlobMetadata[],
 ): void {
-  if (referenced.size > 0 || candidates.every(({ id }) => id.startsWith('s'))) return;
+  if (referenced.size > 0 || candidates.every(isMarker)) return;
   throw new LongshoreError(
     'CORRUPT_DATA',
     'the index names no pack at all, but the storage has packs: index blobs seem to be lost, so nothing is deleted. ' +
@@ -112,8 +112,11 @@ function refuseEmptyIndex(
 async function deleteAll(context: TaskContext, blobs: readonly BlobMetadata[]): Promise<void> {
   const { storage } = context.repository;
   const options = { parallelism: deletionParallelism(context), ...abortOptions(context) };
-  const isMarker = ({ id }: BlobMetadata): boolean => id.startsWith('s');
   for (const group of [blobs.filter((blob) => !isMarker(blob)), blobs.filter(isMarker)]) {
     await forEachLimit(group, options, ({ id }, signal) => storage.deleteBlob(id, { signal }));
   }
+}
+
+function isMarker({ id }: Pick<BlobMetadata, 'id'>): boolean {
+  return id.startsWith('s');
 }
