@@ -36,7 +36,9 @@ export const command: Command = defineCommand({
         ? await Array.fromAsync(inspector.listAll({ signal }))
         : flags.active
           ? await inspector.listActive({ signal })
-          : await Promise.all(args.blobs.map((id) => storage.getMetadata(parseBlobID(id), { signal })));
+          : await Promise.all(
+              args.blobs.map((id) => storage.getMetadata(parseBlobID(id), { signal })),
+            );
       for (let start = 0; start < blobs.length; start += Math.max(1, flags.parallel)) {
         const batch = blobs.slice(start, start + Math.max(1, flags.parallel));
         const read = await Promise.all(batch.map((blob) => readBlob(inspector, blob, signal)));

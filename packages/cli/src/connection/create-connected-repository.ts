@@ -65,9 +65,7 @@ async function create(
       : { eccOverheadPercent: flags['ecc-overhead-percent'] }),
     ...(retention === undefined || retention === 'none' ? {} : { retention }),
   });
-  await writeSession(repository, { signal }, (writer) =>
-    initializeRepository(writer, identity),
-  );
+  await writeSession(repository, { signal }, (writer) => initializeRepository(writer, identity));
   return repository.uniqueID;
 }
 
