@@ -58,7 +58,7 @@ export function createSeededTree(root: string, options: SeededTreeOptions): void
   const sizes = fileSizes(random, options.files, options.totalBytes);
   const directories = makeDirectories(root, random, options.files, depth);
   const paths: string[] = [];
-  for (const [index, size] of sizes.entries()) {
+  for (let index = 0; index < sizes.length; index++) {
     const directory = directories[Math.floor(random() * directories.length)]!;
     const odd = random() < oddNames ? ODD_NAMES[Math.floor(random() * ODD_NAMES.length)]! : '';
     const path = join(directory, `f${index}${odd}`);

@@ -63,28 +63,31 @@ async function snapshot(tree: string, storage: BlobStorage): Promise<ChildMessag
   return { type: 'done', snapshotID: taken.id, newBytes, uploadedBytes, fileCount, cachedFiles };
 }
 
+async function verify(storage: BlobStorage): Promise<ChildMessage> {
+  await using repository = await openEngine(storage, { threads: request.threads });
+  const { errorCount, files, bytesRead } = await verifyAll(repository);
+  return { type: 'done', errorCount, files, bytesRead };
+}
+
+async function restore(target: string, storage: BlobStorage): Promise<ChildMessage> {
+  await using repository = await openEngine(storage, { threads: request.threads });
+  const last = (await allSnapshots(repository)).at(-1);
+  if (last === undefined) throw new Error('there is no snapshot');
+  await restoreTo(repository, last, target);
+  return { type: 'done' };
+}
+
+async function create(storage: BlobStorage): Promise<ChildMessage> {
+  await using _repository = await createEngine(storage);
+  return { type: 'done' };
+}
+
 async function run(): Promise<ChildMessage> {
   await using storage = await open();
-  switch (request.action) {
-    case 'create': {
-      await using _repository = await createEngine(storage);
-      return { type: 'done' };
-    }
-    case 'snapshot':
-      return snapshot(request.tree, storage);
-    case 'verify': {
-      await using repository = await openEngine(storage, { threads: request.threads });
-      const { errorCount, files, bytesRead } = await verifyAll(repository);
-      return { type: 'done', errorCount, files, bytesRead };
-    }
-    case 'restore': {
-      await using repository = await openEngine(storage, { threads: request.threads });
-      const last = (await allSnapshots(repository)).at(-1);
-      if (last === undefined) throw new Error('there is no snapshot');
-      await restoreTo(repository, last, request.tree);
-      return { type: 'done' };
-    }
-  }
+  if (request.action === 'create') return await create(storage);
+  if (request.action === 'snapshot') return await snapshot(request.tree, storage);
+  if (request.action === 'restore') return await restore(request.tree, storage);
+  return await verify(storage);
 }
 
 try {

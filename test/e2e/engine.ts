@@ -28,9 +28,12 @@ import {
 import { openLocalEntry, openLocalOutput } from '@longshore/snapshot/node';
 import { restoreSnapshot } from '../../packages/snapshot/src/restore/restore.ts';
 import { verifySnapshots } from '../../packages/snapshot/src/verify/verify.ts';
+import { rememberingKeys } from '../remembered-keys.ts';
 import type { VerifyResult } from '../../packages/snapshot/src/verify/verify-options.ts';
 
 export const PASSWORD = 'end to end';
+
+const algorithms = rememberingKeys(nativeAlgorithms());
 
 /** Kopia's smallest: the tests want several packs out of few bytes. */
 export const SMALL_PACKS: number = 10 * 1024 * 1024;
@@ -80,7 +83,7 @@ export async function createEngine(
 ): Promise<OpenWritableRepository> {
   return createRepository({
     maxPackSize: SMALL_PACKS,
-    algorithms: nativeAlgorithms(),
+    algorithms,
     ...options,
     storage,
     password: PASSWORD,
@@ -94,7 +97,7 @@ export async function openEngine(
   return openRepository({
     storage,
     password: PASSWORD,
-    algorithms: nativeAlgorithms(),
+    algorithms,
     ...(options.threads === true && { engine: nativeEngine({ workers: WORKERS }) }),
   });
 }
