@@ -50,6 +50,14 @@ export { initializeRepository } from './initialize-repository.ts';
 export { findPreviousSnapshots } from './previous-snapshots.ts';
 export { entryOfObject, findEntry, readDirectory, readEntryDirectory } from './repository-entry.ts';
 export { checkEntryName } from './restore/entry-name.ts';
+export {
+  DIRECTORY_PLACEHOLDER_NAME,
+  encodePlaceholder,
+  parsePlaceholder,
+} from './restore/placeholder.ts';
+export { restoreSnapshot } from './restore/restore.ts';
+export type { RestoreEvent, RestoreSummary } from './restore/restore-events.ts';
+export type { RestoreOptions } from './restore/restore-run.ts';
 export type {
   OutputAttributes,
   OutputDirectory,
@@ -88,3 +96,11 @@ export {
   uploadTree,
   type UploadOptions,
 } from './upload/uploader.ts';
+export { verifySnapshots } from './verify/verify.ts';
+export type {
+  VerifyError,
+  VerifyEvent,
+  VerifyOptions,
+  VerifyResult,
+  VerifyRoot,
+} from './verify/verify-options.ts';
