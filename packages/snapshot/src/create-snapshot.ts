@@ -79,8 +79,7 @@ export async function createSnapshot(
   });
   const draft: SnapshotDraft = {
     ...uploaded,
-    startTime: options.startTime ?? uploaded.startTime,
-    endTime: options.endTime ?? uploaded.endTime,
+    ...snapshotTimes(uploaded, options),
     description: options.description ?? '',
     tags: options.tags ?? {},
     pins: [...(options.pins ?? [])].sort(),
@@ -96,6 +95,16 @@ export async function createSnapshot(
   const expired = await applyRetention(writer, source, localTime, abort);
   await writer.flush(abort);
   return { snapshot, draft, expired };
+}
+
+/** Where only one of the times is given, the other one keeps the time that the upload took. */
+function snapshotTimes(
+  uploaded: SnapshotDraft,
+  { startTime, endTime }: Pick<CreateSnapshotOptions, 'startTime' | 'endTime'>,
+): Pick<SnapshotDraft, 'startTime' | 'endTime'> {
+  const duration = uploaded.endTime - uploaded.startTime;
+  const start = startTime ?? (endTime === undefined ? uploaded.startTime : endTime - duration);
+  return { startTime: start, endTime: endTime ?? start + duration };
 }
 
 /** Deletes the snapshots of a source that its policy does not keep; the writer's flush makes it permanent. */

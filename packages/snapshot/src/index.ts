@@ -1,4 +1,11 @@
-export { timeZoneOffset, UTC, type UTCOffset } from './civil-time.ts';
+export {
+  fromCivilTime,
+  timeZoneOffset,
+  toCivilTime,
+  UTC,
+  type CivilTime,
+  type UTCOffset,
+} from './civil-time.ts';
 export {
   applyRetention,
   createSnapshot,
@@ -104,3 +111,4 @@ export type {
   VerifyResult,
   VerifyRoot,
 } from './verify/verify-options.ts';
+export { readPlaceholder } from './upload/read-placeholder.ts';

@@ -47,6 +47,8 @@ export interface VerifyResult {
   readonly directories: number;
   /** Distinct objects of files and symlinks. */
   readonly files: number;
+  /** Their recorded sizes together, in bytes. */
+  readonly fileBytes: number;
   /** Those read to the last byte. */
   readonly filesRead: number;
   /** Plaintext bytes of distinct contents, those of directories not counted. */

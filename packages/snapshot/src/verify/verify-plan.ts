@@ -138,6 +138,7 @@ async function* checkedFiles(
       { parallelism: run.parallel, signal: run.signal },
       async (visited) => {
         run.files += 1;
+        run.fileBytes += visited.entry.size;
         if (!(await checkObject(run, visited)) || !run.isChosen()) return;
         const list = await listChunks(run, visited);
         if (list !== undefined) checked.push({ visited, list });

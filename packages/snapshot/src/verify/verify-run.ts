@@ -35,6 +35,7 @@ export class VerifyRun {
   readonly readLengths: RecentMap<ContentID, number>;
   directories = 0;
   files = 0;
+  fileBytes = 0;
   filesRead = 0;
   bytesRead = 0;
   readonly #options: VerifyOptions;
@@ -111,6 +112,7 @@ export class VerifyRun {
     return {
       directories: this.directories,
       files: this.files,
+      fileBytes: this.fileBytes,
       filesRead: this.filesRead,
       bytesRead: this.bytesRead,
       packs: this.#packs?.size ?? 0,

@@ -63,6 +63,7 @@ describe('a sound snapshot', () => {
     expect(await verify(tree)).toEqual({
       directories: 2,
       files: 4,
+      fileBytes: 400_004,
       filesRead: 0,
       bytesRead: 0,
       packs: 2,
