@@ -4,7 +4,7 @@ import type { ContentID, ObjectChunk } from '@longshore/repo';
 export const MAX_WAVE_CHUNKS = 16_384;
 
 /** Bytes of the chunks that are read together; they are never in memory all at once. */
-export const MAX_WAVE_BYTES: number = 1024 * 1024 * 1024;
+const MAX_WAVE_BYTES: number = 1024 * 1024 * 1024;
 
 /** A chunk, and in subtypes what it is for. */
 export interface WavePlace {

@@ -8,7 +8,7 @@ import {
 import { parseDirManifest, type DirEntry, type DirManifest } from './dir-manifest.ts';
 
 /** Bytes. A directory whose stream is larger is refused: about two million entries. */
-export const MAX_DIRECTORY_STREAM_BYTES: number = 400 * 1024 * 1024;
+const MAX_DIRECTORY_STREAM_BYTES: number = 400 * 1024 * 1024;
 
 export interface ReadDirectoryOptions extends AbortOptions {
   /** Bytes; default: {@link MAX_DIRECTORY_STREAM_BYTES}. */

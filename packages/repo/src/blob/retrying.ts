@@ -33,7 +33,7 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
 };
 
 /** A listing that starts again skips what it has shown; one that has shown more than this many blobs is not started again. */
-export const MAX_RESUMABLE_LISTING = 1_000_000;
+const MAX_RESUMABLE_LISTING = 1_000_000;
 
 export interface RetryEvent {
   readonly operation: StorageOperation;

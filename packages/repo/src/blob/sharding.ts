@@ -22,7 +22,7 @@ export interface ShardingParameters {
 /** The file in the root that holds the parameters. */
 export const SHARDS_FILE = '.shards';
 /** Ends the name of every blob's file. */
-export const BLOB_FILE_SUFFIX = '.f';
+const BLOB_FILE_SUFFIX = '.f';
 
 /** What a new repository gets; format version 1 gets {@link LEGACY_DIR_SHARDS}, and a flat one the empty list. */
 export const DEFAULT_DIR_SHARDS: readonly number[] = [1, 3];

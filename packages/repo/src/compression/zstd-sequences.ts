@@ -108,7 +108,7 @@ const MATCH_LENGTH_BITS = Uint8Array.of(
 const LITERAL_LENGTH_BASES = basesOf(LITERAL_LENGTH_BITS, 0);
 const MATCH_LENGTH_BASES = basesOf(MATCH_LENGTH_BITS, 3);
 
-export const LITERAL_LENGTH_CODE: SequenceCode = {
+const LITERAL_LENGTH_CODE: SequenceCode = {
   name: 'literal length',
   maxSymbol: 35,
   maxAccuracyLog: 9,
@@ -120,7 +120,7 @@ export const LITERAL_LENGTH_CODE: SequenceCode = {
     6,
   ),
 };
-export const OFFSET_CODE: SequenceCode = {
+const OFFSET_CODE: SequenceCode = {
   name: 'offset',
   maxSymbol: 31,
   maxAccuracyLog: 8,
@@ -129,7 +129,7 @@ export const OFFSET_CODE: SequenceCode = {
     5,
   ),
 };
-export const MATCH_LENGTH_CODE: SequenceCode = {
+const MATCH_LENGTH_CODE: SequenceCode = {
   name: 'match length',
   maxSymbol: 52,
   maxAccuracyLog: 9,

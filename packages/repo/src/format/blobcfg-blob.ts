@@ -27,7 +27,7 @@ export function parseBlobConfiguration(plaintext: Uint8Array): BlobConfiguration
 }
 
 /** UNSUPPORTED for a mode that no storage here can set: writing without it would leave blobs unlocked. */
-export function parseRetentionMode(text: string): RetentionMode {
+function parseRetentionMode(text: string): RetentionMode {
   const mode = RETENTION_MODES.find((known) => known === text);
   if (mode === undefined) {
     throw new LongshoreError('UNSUPPORTED', `retention mode ${JSON.stringify(text)} is not known`);

@@ -17,7 +17,7 @@ import { derivePurposeKey } from './purpose-keys.ts';
 import type { UpgradeLock } from './upgrade-lock.ts';
 
 /** Nanoseconds: how old a client's view of the format may get. Upgrade locks rely on every client keeping it. */
-export const FORMAT_MAX_AGE: bigint = 15n * 60_000_000_000n;
+const FORMAT_MAX_AGE: bigint = 15n * 60_000_000_000n;
 
 export interface FormatManagerOptions {
   readonly storage: BlobReader;

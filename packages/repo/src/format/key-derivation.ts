@@ -16,7 +16,7 @@ const SHORTEST_SALT = 16;
 export type FormatKeyScrypt = (password: Uint8Array, salt: Uint8Array) => Promise<Uint8Array>;
 
 /** Scrypt in WASM. */
-export const portableScrypt: FormatKeyScrypt = (password, salt) =>
+const portableScrypt: FormatKeyScrypt = (password, salt) =>
   scrypt({
     password,
     salt,

@@ -10,7 +10,7 @@ const FLAG_DERIVE_KEY_CONTEXT = 32;
 const FLAG_DERIVE_KEY_MATERIAL = 64;
 
 /** The initial chaining value of BLAKE3: that of SHA-256. */
-export const BLAKE3_IV: readonly number[] = [
+const BLAKE3_IV: readonly number[] = [
   0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ];
 

@@ -230,7 +230,7 @@ function manifestEntry({ id, labels, modified, payload }: StoredManifest): Manif
 }
 
 /** By `modified`, then by ID. */
-export function compareManifestEntries(a: ManifestEntry, b: ManifestEntry): number {
+function compareManifestEntries(a: ManifestEntry, b: ManifestEntry): number {
   if (a.modified !== b.modified) return a.modified < b.modified ? -1 : 1;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }

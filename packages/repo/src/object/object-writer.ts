@@ -109,7 +109,7 @@ function contentOptions(
 }
 
 /** One object out of its chunks in order: the chunk itself, or an index object over several. */
-export async function finishObject(
+async function finishObject(
   environment: ObjectWriterEnvironment,
   chunks: readonly ObjectChunk[],
   options: ObjectWriterOptions,

@@ -1,7 +1,7 @@
 import type { ContentID } from '../content-id.ts';
 
 /** One byte of prefix and the longest hash that the grammar of content IDs admits. */
-export const MAX_CONTENT_KEY_LENGTH = 65;
+const MAX_CONTENT_KEY_LENGTH = 65;
 
 const ZERO = 0x30;
 const LETTER_A_MINUS_TEN = 0x57;
@@ -10,7 +10,7 @@ const LETTER_A_MINUS_TEN = 0x57;
  * Writes the binary key of `id` (see `encodeContentKey`) to the start of `target` and gives its length.
  * For paths that run once per content and cannot afford an allocation each.
  */
-export function encodeContentKeyInto(id: ContentID, target: Uint8Array): number {
+function encodeContentKeyInto(id: ContentID, target: Uint8Array): number {
   const prefixed = id.length % 2;
   const length = 1 + (id.length - prefixed) / 2;
   target[0] = prefixed === 1 ? id.charCodeAt(0) : 0;

@@ -9,7 +9,7 @@ import { EntryTable } from './entry-table.ts';
 import { createIndexRecord, infosToRecords, type IndexRecord } from './index-record.ts';
 
 /** Kopia's limit of one index file: larger sets are split into several. */
-export const MAX_ENTRIES_PER_INDEX = 16_000_000;
+const MAX_ENTRIES_PER_INDEX = 16_000_000;
 
 export interface BuildIndexOptions {
   readonly version: IndexVersion;

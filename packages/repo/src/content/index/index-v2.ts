@@ -20,8 +20,8 @@ import { SortedKeys } from './sorted-keys.ts';
  * names    anywhere after; usually concatenated
  */
 export const V2_HEADER_SIZE = 17;
-export const V2_MIN_VALUE_SIZE = 16;
-export const V2_MAX_VALUE_SIZE = 19;
+const V2_MIN_VALUE_SIZE = 16;
+const V2_MAX_VALUE_SIZE = 19;
 export const V2_PACK_SIZE = 5;
 export const V2_FORMAT_SIZE = 6;
 /** Key and value together. */

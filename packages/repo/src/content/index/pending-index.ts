@@ -6,7 +6,7 @@ import { EntryTable } from './entry-table.ts';
 import { createIndexRecord, infoToRecord, recordToInfo, type IndexRecord } from './index-record.ts';
 
 /** A write session commits long before this; a table beyond it is a defect of its owner. */
-export const MAX_PENDING_ENTRIES: number = 2 ** 24;
+const MAX_PENDING_ENTRIES: number = 2 ** 24;
 
 const INITIAL_SLOTS = 1024;
 const EMPTY = 0;

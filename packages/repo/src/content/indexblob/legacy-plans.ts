@@ -6,7 +6,7 @@ import type { CompactionLog } from './compaction-log.ts';
 export const SETTLE_TIME: EpochNanoseconds = 3_600_000_000_000n;
 
 /** Below this many blobs merging is not worth it. */
-export const MIN_BLOBS_TO_COMPACT = 8;
+const MIN_BLOBS_TO_COMPACT = 8;
 
 /** A blob smaller than the pack size by this factor is very small. */
 const VERY_SMALL_FACTOR = 20;
