@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { bytesLength, bytesParts } from '../bytes.ts';
 import type { Bytes } from '../bytes.ts';
 import { LongshoreError } from '../errors.ts';
+import { MIN_DIRECT_LENGTH, type DirectWriter } from './direct-write.ts';
 import { errnoCode } from './filesystem-errors.ts';
 
 export interface FileOwner {
@@ -22,6 +23,8 @@ export interface DurableFileOptions {
   /** Fail with the error EEXIST of the operating system if the file is there. */
   readonly ifAbsent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Large data then goes past the page cache as far as the file system takes it. */
+  readonly directWriter?: DirectWriter | undefined;
 }
 
 /** Bytes per system call: larger buffered writes cost several times the CPU once the page cache is full. */
@@ -44,12 +47,10 @@ export async function writeDurableFile(
   const { ifAbsent = false, signal } = options;
   signal?.throwIfAborted();
   const temporaryPath = temporaryPathFor(path);
-  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
-  const handle = await fs.open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL, options.mode);
   let mtimeNs: bigint;
   try {
+    const handle = await createWithData(temporaryPath, data, options);
     try {
-      await writeAll(handle, data, signal);
       const { owner } = options;
       if (owner && isRoot()) await handle.chown(owner.uid, owner.gid);
       await handle.sync();
@@ -108,6 +109,46 @@ function temporaryPathFor(path: string): string {
   const suffix = `.tmp.${randomBytes(8).toString('hex')}`;
   const name = basename(path).slice(0, MAX_FILE_NAME_LENGTH - suffix.length);
   return join(dirname(path), name + suffix);
+}
+
+/** A new file that holds `data`, not synced yet. */
+async function createWithData(
+  path: string,
+  data: Bytes,
+  { mode, signal, directWriter }: DurableFileOptions,
+): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_DIRECT } = constants;
+  const flags = O_WRONLY | O_CREAT | O_EXCL;
+  // Not every platform has the flag.
+  const hasFlag = (O_DIRECT as number | undefined) !== undefined;
+  if (hasFlag && directWriter?.isPossible === true && bytesLength(data) >= MIN_DIRECT_LENGTH) {
+    try {
+      return await openAndWrite(path, flags | O_DIRECT, mode, (handle) =>
+        directWriter.write(handle, data, signal),
+      );
+    } catch (error) {
+      if (errnoCode(error) !== 'EINVAL') throw error;
+      directWriter.isPossible = false;
+      await removeQuietly(path);
+    }
+  }
+  return openAndWrite(path, flags, mode, (handle) => writeAll(handle, data, signal));
+}
+
+async function openAndWrite(
+  path: string,
+  flags: number,
+  mode: number,
+  write: (handle: FileHandle) => Promise<void>,
+): Promise<FileHandle> {
+  const handle = await fs.open(path, flags, mode);
+  try {
+    await write(handle);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
 }
 
 async function writeAll(

@@ -22,6 +22,7 @@ import type {
 import { bytesLength } from '../bytes.ts';
 import type { Bytes } from '../bytes.ts';
 import { LongshoreError } from '../errors.ts';
+import { DirectWriter } from './direct-write.ts';
 import { makeDurableDirectory, syncDirectory, writeDurableFile } from './durable-file.ts';
 import type { FileOwner } from './durable-file.ts';
 import { errnoCode, filesystemError } from './filesystem-errors.ts';
@@ -81,6 +82,7 @@ class FilesystemStorage implements BlobStorage {
   readonly #root: string;
   readonly #fileOptions: { readonly mode: number; readonly owner: FileOwner | undefined };
   readonly #shards: ShardsFile;
+  readonly #directWriter: DirectWriter = new DirectWriter();
   /** Folders whose entry is not durable yet: no put below them resolves before it is. */
   readonly #foldersInTheMaking = new Map<string, Promise<unknown>>();
 
@@ -168,7 +170,12 @@ class FilesystemStorage implements BlobStorage {
     await this.#shards.ensureStored();
     const { path, folders } = await this.#locate(id);
     const write = (): Promise<{ readonly mtimeNs: bigint }> =>
-      writeDurableFile(path, data, { ...this.#fileOptions, ifAbsent, signal });
+      writeDurableFile(path, data, {
+        ...this.#fileOptions,
+        ifAbsent,
+        signal,
+        directWriter: this.#directWriter,
+      });
     try {
       const { mtimeNs } = await write().catch(async (error: unknown) => {
         if (errnoCode(error) !== 'ENOENT' || folders.length === 0) throw error;

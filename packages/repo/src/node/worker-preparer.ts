@@ -18,6 +18,7 @@ import type {
   ContentWorkerTask,
   WorkerBytes,
 } from './content-worker-protocol.ts';
+import { alignedBuffer } from './direct-write.ts';
 import { unpackError } from './worker-error.ts';
 
 /** Batches below this many bytes cost less than a message to another thread. */
@@ -79,7 +80,7 @@ export class WorkerPreparer implements ContentPreparer {
   }
 
   createBuffer(length: number): Uint8Array {
-    return new Uint8Array(new SharedArrayBuffer(length));
+    return alignedBuffer(length);
   }
 
   sealedLength(plaintextLength: number): number {
