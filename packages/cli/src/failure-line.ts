@@ -8,6 +8,8 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
     'create one with "longshore repository create", or check the location',
   REPOSITORY_EXISTS: 'use "longshore repository connect" to work with it',
   REPOSITORY_LOCKED: 'wait until the upgrade is finished',
+  PATH_NOT_FOUND: 'check the path',
+  SOURCE_UNREADABLE: 'check the path and its permissions',
   NO_SPACE: 'free some space and run the command again',
   STORAGE_THROTTLED: 'try again later, or set limits with --max-upload-speed when connecting',
   CORRUPT_DATA: 'run "longshore snapshot verify" to see what is affected',
@@ -26,6 +28,10 @@ export function failureLine(error: unknown): string {
   return hint === undefined || message.includes('longshore ') ? message : `${message}; ${hint}`;
 }
 
+/** Without line breaks, and without the codes that Node puts around what the system said. */
 function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, ' ').trim();
+  return text
+    .replaceAll(/\bE[A-Z0-9]+: ([^,]+), [a-z]+(?: '[^']*')?(?: -> '[^']*')?/g, '$1')
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .trim();
 }
