@@ -103,7 +103,7 @@ describe.each(PACKAGES)('the package %s', (name) => {
     const known = /^package\/(LICENSE|README\.md|package\.json|bin\/longshore\.js)$/;
     const built = /^package\/dist\/.*\.(js|js\.map|d\.ts)$/;
     expect(files.filter((file) => !known.test(file) && !built.test(file))).toEqual([]);
-    expect(files.filter((file) => /\.test\.|fixture|fake-/.test(file))).toEqual([]);
+    expect(files.filter((file) => /\.test\.|-fixture\.|-world\.|\/fake-/.test(file))).toEqual([]);
     const manifest = await runSuccessfully(
       'tar',
       ['-xzOf', tarball(name), 'package/package.json'],
