@@ -1,9 +1,9 @@
-import type { BlobID, BlobMetadata } from '../blob/storage.ts';
+import type { BlobMetadata } from '../blob/storage.ts';
 import { NANOSECONDS_PER_SECOND, type EpochNanoseconds } from '../clock.ts';
 import { sessionIDOf } from '../content/session-id.ts';
 import { listSessions, type ListedSession } from '../content/write-session.ts';
-import { LongshoreError } from '../errors.ts';
 import { forEachLimit } from '../parallel.ts';
+import { refuseLostIndex } from './lost-index.ts';
 import { packTotals } from './referenced-packs.ts';
 import type { SafetyParameters } from './safety.ts';
 import type { MaintenanceStatistics } from './schedule.ts';
@@ -50,8 +50,8 @@ export async function deleteUnreferencedBlobs(
   const candidates = await listUnreferenced(context, prefixes);
   const sessions = await listSessions(storage, sealer, abort);
   await repository.refresh(abort);
+  await refuseLostIndex(repository, abort);
   const referenced = packTotals(repository.contents);
-  refuseEmptyIndex(referenced, candidates);
   const deletable: BlobMetadata[] = [];
   const retained: BlobMetadata[] = [];
   for (const blob of candidates) {
@@ -93,19 +93,6 @@ async function listUnreferenced(
     }
   }
   return unreferenced;
-}
-
-/** Every repository has at least its maintenance parameters in a pack: an empty index is a lost one. */
-function refuseEmptyIndex(
-  referenced: ReadonlyMap<BlobID, number>,
-  candidates: readonly BlobMetadata[],
-): void {
-  if (referenced.size > 0 || candidates.every(isMarker)) return;
-  throw new LongshoreError(
-    'CORRUPT_DATA',
-    'the index names no pack at all, but the storage has packs: index blobs seem to be lost, so nothing is deleted. ' +
-      'Packs can be indexed again with "index recover"',
-  );
 }
 
 /** Packs first: while a marker is there, what is left of its session is known to be a session's. */

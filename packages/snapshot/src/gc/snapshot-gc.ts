@@ -28,7 +28,7 @@ export type SnapshotGCContext = Pick<
 export const snapshotGCTask: SnapshotGC = async (context) => {
   const { repository, signal } = context;
   await using writer = repository.newWriter(signal === undefined ? {} : { signal });
-  return runSnapshotGC(repository, writer, context);
+  return await runSnapshotGC(repository, writer, context);
 };
 
 /**

@@ -1,0 +1,99 @@
+import { loadSchedule, type RepositoryWriter } from '@longshore/repo';
+import type { DirEntry } from '@longshore/snapshot';
+import { describe, expect, it } from 'vitest';
+import {
+  DAY,
+  HOUR,
+  saveRoot,
+  snapshotFiles,
+  storeFiles,
+  uniqueText,
+  VirtualRepository,
+} from './virtual-repository.ts';
+
+const OLD = { a: uniqueText('old a'), b: uniqueText('old b') };
+
+describe.each([1, 3] as const)('maintenance beside a writer, format version %i', (version) => {
+  async function withExpiredSnapshot(): Promise<{ virtual: VirtualRepository; root: DirEntry }> {
+    const virtual = await VirtualRepository.create({ version });
+    const snapshot = await virtual.snapshot(OLD);
+    await virtual.snapshot({ kept: uniqueText('kept') }, '/kept');
+    virtual.time.advance(2n * DAY);
+    await virtual.deleteSnapshot(snapshot);
+    return { virtual, root: snapshot.rootEntry! };
+  }
+
+  async function days(virtual: VirtualRepository, count: number): Promise<void> {
+    for (let day = 0; day < count; day++) {
+      virtual.time.advance(DAY);
+      await virtual.maintain();
+    }
+  }
+
+  it('keeps what a writer took for stored before it was marked deleted', async () => {
+    const { virtual } = await withExpiredSnapshot();
+    await using client = await virtual.open('writer');
+    await using writer = client.newWriter();
+    const saved = await snapshotFiles(writer, { ...OLD, c: uniqueText('new c') }, '/late');
+    await virtual.maintain();
+    virtual.time.advance(HOUR);
+    await writer.flush();
+    await days(virtual, 6);
+    expect((await virtual.read()).get(saved.id)).toEqual({ ...OLD, c: uniqueText('new c') });
+  });
+
+  it('brings contents back that a snapshot took over by their IDs after they were marked deleted', async () => {
+    const { virtual, root } = await withExpiredSnapshot();
+    await virtual.maintain();
+    await using client = await virtual.open('writer');
+    let id = '';
+    await using writer: RepositoryWriter = client.newWriter();
+    id = (await saveRoot(writer, root, '/late')).id;
+    await writer.flush();
+    await days(virtual, 1);
+    await using seen = await virtual.open();
+    const recovered = [...seen.contents.iterateContents({ includeDeleted: true })];
+    expect(recovered.filter(({ deleted }) => deleted)).toEqual([]);
+    await days(virtual, 6);
+    expect((await virtual.read()).get(id)).toEqual(OLD);
+  });
+
+  it('stores marked contents anew when they are written again', async () => {
+    const { virtual } = await withExpiredSnapshot();
+    await virtual.maintain();
+    const again = await virtual.snapshot(OLD, '/again');
+    await days(virtual, 6);
+    expect((await virtual.read()).get(again.id)).toEqual(OLD);
+  });
+
+  it.each([25n, 95n])('leaves the packs of a session that has run for %i hours', async (hours) => {
+    const { virtual } = await withExpiredSnapshot();
+    await using client = await virtual.open('writer');
+    await using writer = client.newWriter();
+    const root = await storeFiles(writer, { slow: uniqueText('slow', 5000) });
+    await using hanging = await virtual.open('hanging');
+    await using other = hanging.newWriter();
+    await storeFiles(other, { lost: uniqueText('lost') });
+    virtual.time.advance(hours * HOUR);
+    await virtual.maintain();
+    await virtual.maintain();
+    const saved = await saveRoot(writer, root, '/slow');
+    await writer.flush();
+    await days(virtual, 3);
+    expect((await virtual.read()).get(saved.id)).toEqual({ slow: uniqueText('slow', 5000) });
+  });
+
+  it('lets the space of the expired snapshot come back within a few days otherwise', async () => {
+    const { virtual } = await withExpiredSnapshot();
+    const before = await virtual.packBytes();
+    await days(virtual, 7);
+    await using client = await virtual.open();
+    const contents = [...client.contents.iterateContents({ includeDeleted: true })];
+    const sizes = contents.filter(({ originalLength }) => originalLength > 250);
+    expect(sizes.filter(({ deleted }) => deleted)).toEqual([]);
+    expect(await virtual.packBytes()).toBeLessThan(before);
+    expect([...(await virtual.read()).values()]).toEqual([{ kept: uniqueText('kept') }]);
+    const { runs } = await loadSchedule(virtual.storage, client.formatManager);
+    expect([...runs.values()].flat().filter(({ success }) => !success)).toEqual([]);
+  });
+});
