@@ -30,6 +30,7 @@ it.each([
   [answer('InvalidAccessKeyId', 403), 'ACCESS_DENIED', false],
   [answer('SignatureDoesNotMatch', 403), 'ACCESS_DENIED', false],
   [answer('ExpiredToken', 400), 'ACCESS_DENIED', false],
+  [answer('InvalidTokenId', 403), 'ACCESS_DENIED', false],
   [answer('PreconditionFailed', 412), 'ALREADY_EXISTS', false],
   [answer('ConditionalRequestConflict', 409), 'STORAGE_FAILED', true],
   [answer('SlowDown', 503), 'STORAGE_THROTTLED', true],

@@ -81,9 +81,14 @@ function verdictByCode(failure: S3Failure, operation: S3Operation): Verdict | un
           `${host} denies access to bucket ${bucket}: the key needs s3:GetObject, s3:PutObject, ` +
           's3:DeleteObject and s3:ListBucket (without the last, a missing object is denied too)',
       };
-    case 'InvalidAccessKeyId':
     case 'InvalidToken':
+    case 'InvalidTokenId':
     case 'ExpiredToken':
+      return {
+        code: 'ACCESS_DENIED',
+        why: `${host} refuses the session token (${failure.code}): it is wrong or has expired`,
+      };
+    case 'InvalidAccessKeyId':
     case 'CredentialsProviderError':
       return {
         code: 'ACCESS_DENIED',
