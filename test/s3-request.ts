@@ -14,6 +14,7 @@ export interface S3Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -63,13 +64,11 @@ export async function s3Request(
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', reject);
-      answer.on('end', () =>
-        resolve({
-          status: answer.statusCode ?? 0,
-          headers: answer.headers,
-          body: Buffer.concat(chunks).toString(),
-        }),
-      );
+      answer.on('end', () => {
+        const bytes = Buffer.concat(chunks);
+        const { statusCode: status = 0, headers: answered } = answer;
+        resolve({ status, headers: answered, body: bytes.toString(), bytes });
+      });
     });
     sent.on('error', reject);
     sent.end(body);

@@ -20,6 +20,8 @@ export interface SeededTreeOptions {
   readonly totalBytes: number;
   /** Most directories between the root and a file. Default 4. */
   readonly depth?: number;
+  /** On average. Default 50. */
+  readonly filesPerDirectory?: number;
   /** 0 to 1: share of files that hold the bytes of an earlier one. Default 0.05. */
   readonly duplicates?: number;
   /** 0 to 1: share of files with spaces, line breaks, quotes or other scripts in the name. Default 0.02. */
@@ -35,7 +37,6 @@ const SPARSE_LENGTH = 8 * 1024 * 1024;
 const POOL_LENGTH = 1024 * 1024;
 const STAMP_INTERVAL = 64 * 1024;
 const STAMP_LENGTH = 32;
-const FILES_PER_DIRECTORY = 50;
 const ODD_NAMES = [
   'with space',
   'line\nbreak',
@@ -56,7 +57,8 @@ export function createSeededTree(root: string, options: SeededTreeOptions): void
   mkdirSync(root, { recursive: true });
   const bytes = new FileBytes(options.seed, random);
   const sizes = fileSizes(random, options.files, options.totalBytes);
-  const directories = makeDirectories(root, random, options.files, depth);
+  const count = Math.ceil(options.files / (options.filesPerDirectory ?? 50));
+  const directories = makeDirectories(root, random, count, depth);
   const paths: string[] = [];
   for (let index = 0; index < sizes.length; index++) {
     const directory = directories[Math.floor(random() * directories.length)]!;
@@ -90,11 +92,10 @@ function fileSizes(random: RandomNumber, files: number, totalBytes: number): rea
 function makeDirectories(
   root: string,
   random: RandomNumber,
-  files: number,
+  count: number,
   depth: number,
 ): readonly string[] {
   const directories = [{ path: root, level: 0 }];
-  const count = Math.ceil(files / FILES_PER_DIRECTORY);
   for (let index = 1; index < count; index++) {
     const parent = directories[Math.floor(random() * directories.length)]!;
     const above = parent.level < depth ? parent : directories[0]!;

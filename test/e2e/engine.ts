@@ -64,6 +64,7 @@ export async function openStorage(
     accessKeyID,
     secretAccessKey,
     disableTLS: true,
+    conditionalPuts: true,
   });
   return createRetryingStorage(storage, {
     sleep: systemSleep,
