@@ -19,5 +19,5 @@ it('reads the manifest content on the format page and writes the same JSON', () 
   ]);
   expect(entries[1]!.modified - entries[0]!.modified).toBe(1n);
   const written = encodeManifestContent(entries, compressors);
-  expect(decodeUtf8(gzip.decompress(written, 10_000, 'the example'))).toBe(shown);
+  expect(decodeUtf8(gzip.decompress(written, 10_000, 'the example'), 'the example')).toBe(shown);
 });
