@@ -5,7 +5,10 @@ import { formatBytes, formatCount, formatRate } from './units.ts';
 export interface Work {
   /** Read from files that are in the page cache. */
   readonly filesRead?: number;
+  /** Looked at and read, or made. */
   readonly fileCount?: number;
+  /** Only looked at. */
+  readonly entryCount?: number;
   readonly hashed?: number;
   readonly encrypted?: number;
   /** Written to the disk and synced. */
@@ -37,14 +40,13 @@ export function machineLimit(work: Work, machine: MachineNote): MachineLimit | u
   add('reading packs', work.diskRead, rates['diskRead']);
   add('memory', work.memoryWritten, rates['memory']);
   add('network', work.network, work.networkRate ?? rates['loopback']);
-  const files = scaled(rates['filesPerSecond'], cores);
-  if (work.fileCount !== undefined && work.fileCount > 0 && files !== undefined) {
-    parts.push({
-      resource: 'files',
-      seconds: work.fileCount / files,
-      reason: `${formatCount(work.fileCount)} files at ${formatCount(files)} a second`,
-    });
+  function count(resource: string, things: number | undefined, rate: number | undefined): void {
+    if (things === undefined || things === 0 || rate === undefined) return;
+    const reason = `${formatCount(things)} at ${formatCount(rate)} a second`;
+    parts.push({ resource, seconds: things / rate, reason });
   }
+  count('files', work.fileCount, scaled(rates['filesPerSecond'], cores));
+  count('entries', work.entryCount, scaled(rates['entriesPerSecond'], cores));
   const slowest = parts.toSorted((a, b) => b.seconds - a.seconds)[0];
   if (slowest === undefined) return undefined;
   return { resource: slowest.resource, seconds: slowest.seconds, parts };

@@ -39,7 +39,7 @@ export async function measureMachine(folder: string): Promise<MachineNote> {
       sha256: hashRate('sha256'),
       blake2b: hashRate('blake2b512'),
       ...diskRates(folder),
-      filesPerSecond: smallFileRate(folder),
+      ...fileRates(folder),
       loopback: await loopbackRate(),
     },
   };
@@ -103,18 +103,24 @@ function diskRates(parent: string): Readonly<Record<'diskWrite' | 'diskRead', nu
   }
 }
 
-/** Files looked at and read each second on one thread, from the page cache: 4 KiB each. */
-function smallFileRate(parent: string): number {
+/** Files looked at, and files of 4 KiB looked at and read, each second on one thread and from the page cache. */
+function fileRates(
+  parent: string,
+): Readonly<Record<'entriesPerSecond' | 'filesPerSecond', number>> {
   const folder = mkdtempSync(join(parent, 'machine-'));
   try {
     const paths = Array.from({ length: SMALL_FILES }, (_, index) => join(folder, `f${index}`));
     for (const path of paths) writeFileSync(path, new Uint8Array(4096));
-    return bestRate(SMALL_FILES, () => {
-      for (const path of paths) {
-        statSync(path, { bigint: true });
-        readFileSync(path);
-      }
-    });
+    const look = (path: string): void => void statSync(path, { bigint: true });
+    return {
+      entriesPerSecond: bestRate(SMALL_FILES, () => paths.forEach(look)),
+      filesPerSecond: bestRate(SMALL_FILES, () => {
+        for (const path of paths) {
+          look(path);
+          readFileSync(path);
+        }
+      }),
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

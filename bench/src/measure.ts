@@ -20,6 +20,7 @@ export interface ProgramCall {
 
 export interface MeasuredRun extends Omit<UsageAnswer, 'status' | 'signal' | 'timedOut'> {
   readonly stdout: string;
+  readonly stderr: string;
 }
 
 /** A program that failed or took longer than allowed, and what it said. */
@@ -54,8 +55,8 @@ export async function measureProgram(
       readFileSync(answerFile, 'utf8'),
     ) as UsageAnswer;
     const stdout = readFileSync(request.stdoutFile, 'utf8');
-    if (status === 0) return { ...usage, stdout };
     const stderr = readFileSync(request.stderrFile, 'utf8');
+    if (status === 0) return { ...usage, stdout, stderr };
     const ending = timedOut
       ? `took longer than ${Math.round(timeLimitSeconds)} s`
       : `ended with ${status ?? signal}`;

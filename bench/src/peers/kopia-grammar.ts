@@ -52,10 +52,13 @@ class KopiaGrammarClient implements PeerClient {
   readonly #program: KopiaGrammarProgram;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #home: string;
+  readonly #sourcePath: string;
 
-  constructor(program: KopiaGrammarProgram, { home }: ClientOptions) {
+  constructor(program: KopiaGrammarProgram, options: ClientOptions) {
+    const { home } = options;
     this.#program = program;
     this.#home = home;
+    this.#sourcePath = options.sourcePath ?? BENCH_SOURCE.path;
     // Kopia caches the format blob beside its contents: clients of two repositories must share nothing.
     this.#environment = {
       ...plainEnvironment(home),
@@ -94,12 +97,12 @@ class KopiaGrammarClient implements PeerClient {
   }
 
   snapshot(tree: string): ProgramCall {
-    const { userName, host, path } = BENCH_SOURCE;
+    const { userName, host } = BENCH_SOURCE;
     return this.call(
       'snapshot',
       'create',
       tree,
-      `--override-source=${userName}@${host}:${path}`,
+      `--override-source=${userName}@${host}:${this.#sourcePath}`,
       '--json',
     );
   }

@@ -61,7 +61,8 @@ class LibraryClient implements PeerClient {
   }
 
   snapshot(tree: string): ProgramCall {
-    return this.#call({ kind: 'snapshot', tree, source: BENCH_SOURCE });
+    const path = this.#options.sourcePath ?? BENCH_SOURCE.path;
+    return this.#call({ kind: 'snapshot', tree, source: { ...BENCH_SOURCE, path } });
   }
 
   parseSnapshot(stdout: string): PeerSnapshot {

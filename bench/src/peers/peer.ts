@@ -12,6 +12,8 @@ export interface ClientOptions {
   readonly home: string;
   readonly storage: StorageTarget;
   readonly format: FormatChoice;
+  /** Default: that of {@link BENCH_SOURCE}. Another one has no earlier snapshots. */
+  readonly sourcePath?: string;
 }
 
 export interface PeerSnapshot {

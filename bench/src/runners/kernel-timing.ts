@@ -1,7 +1,7 @@
-/** How fast one kernel ran: one figure for each round. */
+/** How fast one kernel ran. */
 export interface KernelSample {
   readonly name: string;
-  readonly bytesPerSecond: readonly number[];
+  readonly bytesPerSecond: number;
 }
 
 /** Bytes per second of `run`, which works through `bytes`; repeated until `seconds` have gone, at least twice. */

@@ -48,7 +48,7 @@ function data(length: number): Uint8Array {
 }
 
 function sample(name: string, bytesPerSecond: number): KernelSample {
-  return { name, bytesPerSecond: [bytesPerSecond] };
+  return { name, bytesPerSecond };
 }
 
 function selected<T extends string>(names: readonly T[], { names: wanted }: KernelRequest): T[] {
