@@ -1,5 +1,8 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Budget, forEachLimit, Pool } from './parallel.ts';
+
+const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('Budget', () => {
   it('serves the waiting first come first served, and skips those that gave up', async () => {
@@ -84,6 +87,57 @@ describe('Budget', () => {
     (await large)();
     expect(budget.tryAcquire(1)).toBeDefined();
   });
+
+  it('never gives out more than it has, serves in order, and ends up whole', async () => {
+    const plan = fc.array(
+      fc.record({ amount: fc.integer({ min: 1, max: 12 }), abort: fc.boolean() }),
+      { minLength: 1, maxLength: 25 },
+    );
+    await fc.assert(
+      fc.asyncProperty(plan, async (requests) => {
+        const total = 8;
+        const budget = new Budget(total);
+        let out = 0;
+        const served: number[] = [];
+        await Promise.all(
+          requests.map(async ({ amount, abort }, index) => {
+            const controller = new AbortController();
+            const acquiring = budget.acquire(amount, { signal: controller.signal });
+            if (abort) controller.abort('gone');
+            let release: () => void;
+            try {
+              release = await acquiring;
+            } catch (error) {
+              expect(error).toBe('gone');
+              return;
+            }
+            out += Math.min(amount, total);
+            expect(out).toBeLessThanOrEqual(total);
+            served.push(index);
+            await tick();
+            out -= Math.min(amount, total);
+            release();
+            release();
+          }),
+        );
+        expect(served).toEqual(served.toSorted((a, b) => a - b));
+        const everything = budget.tryAcquire(total);
+        expect(everything).toBeDefined();
+      }),
+    );
+  });
+
+  it('lets those behind an aborted waiter go on at once', async () => {
+    const budget = new Budget(2);
+    const first = await budget.acquire(1);
+    const controller = new AbortController();
+    const blocked = budget.acquire(2, { signal: controller.signal });
+    const small = budget.acquire(1);
+    controller.abort('gone');
+    await expect(blocked).rejects.toBe('gone');
+    (await small)();
+    first();
+  });
 });
 
 describe('Pool', () => {
@@ -99,6 +153,17 @@ describe('Pool', () => {
     first.release();
     expect((await pool.acquire()).item).toBe(first.item);
     expect(made).toBe(2);
+  });
+
+  it('keeps the place of a thing that could not be made', async () => {
+    let fails = true;
+    const pool = new Pool(1, () => {
+      if (fails) throw new RangeError('out of memory');
+      return {};
+    });
+    await expect(pool.acquire()).rejects.toThrow('out of memory');
+    fails = false;
+    (await pool.acquire()).release();
   });
 });
 
@@ -147,5 +212,61 @@ describe('forEachLimit', () => {
     };
     const all = forEachLimit([1, 2, 3], { parallelism: 1, signal: abort.signal }, work);
     await expect(all).rejects.toBe(reason);
+  });
+
+  it('runs each item once and never more than the limit at once', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 5 }),
+        fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 30 }),
+        async (parallelism, delays) => {
+          let running = 0;
+          let most = 0;
+          const done: number[] = [];
+          await forEachLimit(delays.entries(), { parallelism }, async ([index, delay]) => {
+            most = Math.max(most, ++running);
+            for (let i = 0; i < delay; i++) await tick();
+            running--;
+            done.push(index);
+          });
+          expect(most).toBe(Math.min(parallelism, delays.length));
+          expect(done.toSorted((a, b) => a - b)).toEqual([...delays.keys()]);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('takes items only as they are needed, and closes their source after a failure', async () => {
+    let taken = 0;
+    let closed = false;
+    function* items(): Generator<number> {
+      try {
+        for (;;) yield taken++;
+      } finally {
+        closed = true;
+      }
+    }
+    const work = async (item: number): Promise<void> => {
+      await tick();
+      if (item === 3) throw new Error('item 3');
+    };
+    await expect(forEachLimit(items(), { parallelism: 2 }, work)).rejects.toThrow('item 3');
+    expect(taken).toBeLessThanOrEqual(6);
+    expect(closed).toBe(true);
+  });
+
+  it('fails with what the source of the items fails with', async () => {
+    async function* items(): AsyncGenerator<number> {
+      yield 1;
+      throw new Error('source');
+    }
+    const done: number[] = [];
+    const run = forEachLimit(items(), { parallelism: 4 }, async (item) => {
+      await tick();
+      done.push(item);
+    });
+    await expect(run).rejects.toThrow('source');
+    expect(done).toEqual([1]);
   });
 });

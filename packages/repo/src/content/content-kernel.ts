@@ -156,7 +156,9 @@ export class ContentKernel {
       compressionHeaderID === 0
         ? plaintext
         : decompressWithHeader(compressors, plaintext, compressionHeaderID, originalLength, what);
-    if (data.length !== originalLength) {
+    // With error correction, an index of version 1 states the length of uncompressed contents too large.
+    const isStated = compressionHeaderID !== 0 || this.parts.errorCorrection === undefined;
+    if (isStated && data.length !== originalLength) {
       throw new CorruptDataError(
         `${what}: ${data.length} bytes of plaintext, the index says ${originalLength}`,
       );

@@ -82,6 +82,11 @@ export class SessionContents implements ContentManager {
     return this.#options.preparer.slots;
   }
 
+  get loadFiles(): ContentPreparer['loadFiles'] {
+    const { preparer } = this.#options;
+    return preparer.loadFiles?.bind(preparer);
+  }
+
   contentInfo(id: ContentID): ContentInfo | undefined {
     const committed = this.#options.committed.contentInfo(id);
     const previous = this.#previous?.entries.find(id);
@@ -119,8 +124,7 @@ export class SessionContents implements ContentManager {
   }
 
   async getContent(id: ContentID, options: AbortOptions = {}): Promise<Uint8Array> {
-    const info = this.contentInfo(id);
-    if (info === undefined) throw contentNotFound(id);
+    const info = this.#existing(id);
     const { fetcher } = this.#options.committed;
     const inMemory = this.#readFromMemory(info);
     if (inMemory === undefined) return fetcher.fetch(info, options);
@@ -135,8 +139,7 @@ export class SessionContents implements ContentManager {
     const { fetcher } = this.#options.committed;
     const stored: ContentInfo[] = [];
     for (const id of new Set(ids)) {
-      const info = this.contentInfo(id);
-      if (info === undefined) throw contentNotFound(id);
+      const info = this.#existing(id);
       const inMemory = this.#readFromMemory(info);
       if (inMemory === undefined) stored.push(info);
       else await visit(id, await fetcher.open(info, inMemory, options));
@@ -161,7 +164,8 @@ export class SessionContents implements ContentManager {
     for (const data of batch) checkContentLength(data);
     await this.#beforeChange(signal);
     const compressor = this.#usableCompressor(prefix, options.compressor);
-    const hashes = await this.#options.preparer.hash(batch, abortOptions(signal));
+    const hashes =
+      options.hashes ?? (await this.#options.preparer.hash(batch, abortOptions(signal)));
     this.#check(signal);
     const writeBatch = this.#batch;
     const leave = writeBatch.enter();
@@ -194,13 +198,14 @@ export class SessionContents implements ContentManager {
   }
 
   async undeleteContent(id: ContentID, options: AbortOptions = {}): Promise<void> {
-    const info = this.contentInfo(id);
-    if (info === undefined) throw contentNotFound(id);
-    if (info.deleted) await this.#copyContent(id, () => false, options);
+    await this.#beforeChange(options.signal);
+    const info = this.#existing(id);
+    if (info.deleted) await this.#copyContent(info, () => false, options);
   }
 
   async rewriteContent(id: ContentID, options: AbortOptions = {}): Promise<void> {
-    await this.#copyContent(id, ({ deleted }) => deleted, options);
+    await this.#beforeChange(options.signal);
+    await this.#copyContent(this.#existing(id), ({ deleted }) => deleted, options);
   }
 
   async flush(options: AbortOptions = {}): Promise<void> {
@@ -220,6 +225,12 @@ export class SessionContents implements ContentManager {
     const abandoned = this.#batch.abandon();
     await this.#batch.whenIdle();
     await abandoned;
+  }
+
+  #existing(id: ContentID): ContentInfo {
+    const info = this.contentInfo(id);
+    if (info === undefined) throw contentNotFound(id);
+    return info;
   }
 
   #check(signal: AbortSignal | undefined): void {
@@ -345,14 +356,12 @@ export class SessionContents implements ContentManager {
 
   /** Stores a content anew in another pack, as undelete and rewriting do. */
   async #copyContent(
-    id: ContentID,
+    source: ContentInfo,
     isDeleted: (info: ContentInfo) => boolean,
     options: AbortOptions,
   ): Promise<void> {
     const { preparer } = this.#options;
-    await this.#beforeChange(options.signal);
-    const source = this.contentInfo(id);
-    if (source === undefined) throw contentNotFound(id);
+    const { contentID: id } = source;
     const data = await this.getContent(id, options);
     const [hash] = await preparer.hash([data], options);
     this.#check(options.signal);

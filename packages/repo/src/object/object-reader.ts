@@ -177,10 +177,13 @@ async function directLength(
   options: AbortOptions,
 ): Promise<number> {
   const { compressed, contentID } = objectReference(id);
-  if (compressed) return (await readDirect(environment, id, undefined, options)).length;
   const info = environment.contents.contentInfo(contentID);
   if (info === undefined) throw missingContent(id);
-  return info.originalLength;
+  const { ecc, indexVersion } = environment.contents.format;
+  // An index of version 1 does not know how much of the stored length is error correction.
+  const isStated = !compressed && (ecc === undefined || indexVersion > 1);
+  if (isStated) return info.originalLength;
+  return (await readDirect(environment, id, undefined, options)).length;
 }
 
 /** The bytes of an object that is one content; `expectedLength` is what an index object says. */

@@ -59,16 +59,21 @@ export class ChunkStore {
     this.#environment = environment;
   }
 
+  /** `hashes`: of each chunk, where they are known already. */
   async write(
     batch: readonly Uint8Array[],
     options: ObjectWriterOptions,
+    hashes?: readonly Uint8Array[],
   ): Promise<readonly ObjectID[]> {
     const { contents } = this.#environment;
     const { prefix = '', compressor, signal } = options;
     if (contents.format.indexVersion === 1) {
       return this.#writeOldForm(batch, prefix, compressor, signal);
     }
-    const ids = await contents.writeContents(batch, contentOptions(prefix, compressor, signal));
+    const ids = await contents.writeContents(batch, {
+      ...contentOptions(prefix, compressor, signal),
+      hashes,
+    });
     return ids.map((contentID) => makeObjectID({ indirection: 0, compressed: false, contentID }));
   }
 
