@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import { encodeUtf8, equalBytes } from '../bytes.ts';
 import { NANOSECONDS_PER_SECOND } from '../clock.ts';
 import { hasCode } from '../errors.ts';
@@ -187,7 +188,7 @@ class Simulation {
       await this.#attempt(target, async () => {
         for (const [index, id] of this.#ids.entries()) {
           if (!expected.has(id)) continue;
-          expect(equalBytes(await target.writer.getContent(id), CONTENTS[index]!.data)).toBe(true);
+          assert.equal(equalBytes(await target.writer.getContent(id), CONTENTS[index]!.data), true);
         }
       });
     }
@@ -200,15 +201,15 @@ class Simulation {
     this.#checkEntries(committed, this.#committed);
     const seen = new Set<ContentID>();
     await committed.readContents(this.#committed.keys(), (id, data) => {
-      expect(equalBytes(data, CONTENTS[this.#ids.indexOf(id)]!.data)).toBe(true);
+      assert.equal(equalBytes(data, CONTENTS[this.#ids.indexOf(id)]!.data), true);
       seen.add(id);
     });
-    expect(seen.size).toBe(this.#committed.size);
+    assert.equal(seen.size, this.#committed.size);
     for (const { writer } of this.#writers) await writer[Symbol.asyncDispose]();
     // A marker of which nobody knew that it was stored is all that may stay behind.
     const inDoubt = this.#world.storage.struck.map(({ target }) => target);
     const markers = await this.#world.blobIDs('s');
-    expect(markers.filter((id) => !inDoubt.includes(id))).toEqual([]);
+    assert.equal(markers.filter((id) => !inDoubt.includes(id))).toEqual([]);
   }
 
   #checkEntries(
@@ -218,26 +219,23 @@ class Simulation {
     for (const id of this.#ids) {
       const entry = expected.get(id);
       const info = reader.contentInfo(id);
-      expect(info?.deleted).toBe(entry?.deleted);
-      if (entry !== undefined) expect(BigInt(info!.timestampSeconds)).toBe(entry.at / SECOND);
+      assert.deepEqual(info?.deleted, entry?.deleted);
+      if (entry !== undefined) assert.equal(BigInt(info!.timestampSeconds), entry.at / SECOND);
     }
     const live = [...expected].filter(([, { deleted }]) => !deleted).map(([id]) => id);
-    expect([...reader.iterateContents()].map(({ contentID }) => contentID)).toEqual(live.sort());
+    expect(
+      [...reader.iterateContents()].map(({ contentID }) => contentID),
+      live.sort(),
+    );
   }
 
   async #runOnWriter(
     target: ModelWriter,
     next: Exclude<Operation, { kind: 'wait' | 'failPut' | 'refresh' | 'reopen' }>,
   ): Promise<void> {
-    if (next.kind === 'restart') {
-      await this.#restart(target);
-      return;
-    }
-    await this.#attempt(target, async () => {
-      if (next.kind === 'flush') {
-        await this.#flush(target);
-        return;
-      }
+    if (next.kind === 'restart') return this.#restart(target);
+    if (next.kind === 'flush') return this.#attempt(target, () => this.#flush(target));
+    return this.#attempt(target, async () => {
       await this.#beforeChange(target);
       if (next.kind === 'write') await this.#write(target, next.contents);
       else if (next.kind === 'deleteAll') await this.#deleteAll(target, next.contents);
@@ -254,7 +252,10 @@ class Simulation {
       chosen.map((index) => CONTENTS[index]!.data),
       { prefix, compressor: usable },
     );
-    expect(ids).toEqual(chosen.map((index) => this.#ids[index]!));
+    assert.deepEqual(
+      ids,
+      chosen.map((index) => this.#ids[index]!),
+    );
     for (const id of ids) {
       if (this.#find(target, id)?.deleted !== false) this.#put(target, id, false);
     }
@@ -281,7 +282,7 @@ class Simulation {
     } as const;
     const isThere = kind === 'delete' ? known?.deleted === false : known !== undefined;
     if (!isThere) {
-      await expect(target.writer[call[kind]](id)).rejects.toMatchObject({
+      await assert.rejects(target.writer[call[kind]](id), {
         code: 'CONTENT_NOT_FOUND',
       });
       return;
