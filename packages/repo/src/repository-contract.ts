@@ -109,10 +109,14 @@ export interface RepositoryWriter extends Repository {
   newObjectWriter(options?: ObjectWriterOptions): ObjectWriter;
   /** One small object in one call: no writer is kept for it. `data` is borrowed until the promise settles. */
   writeObject(data: Uint8Array, options?: ObjectWriterOptions): Promise<ObjectID>;
-  /** Many small objects as one unit of work, in order; same options for all. */
+  /**
+   * Many small objects as one unit of work, in order; same options for all. `hashes` are those of the
+   * objects' bytes where `contents.loadFiles` has told them.
+   */
   writeObjects(
     batch: readonly Uint8Array[],
     options?: ObjectWriterOptions,
+    hashes?: readonly Uint8Array[],
   ): Promise<readonly ObjectID[]>;
   /** One object out of several in order, without reading them: chunk lists are merged, flat. */
   concatenateObjects(ids: readonly ObjectID[], options?: ObjectWriterOptions): Promise<ObjectID>;

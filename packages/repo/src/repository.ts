@@ -222,14 +222,17 @@ class SessionWriter extends RepositoryView<SessionContents> implements Repositor
   async writeObjects(
     batch: readonly Uint8Array[],
     options: ObjectWriterOptions = {},
+    hashes?: readonly Uint8Array[],
   ): Promise<readonly ObjectID[]> {
     const { minSegmentSize } = this.#environment.createSplitter(options.splitter);
-    const uncut = batch.filter((data) => data.length <= minSegmentSize);
-    if (uncut.length === batch.length) return this.#chunks.write(batch, options);
-    const uncutIDs = (await this.#chunks.write(uncut, options)).values();
+    const isUncut = (data: Uint8Array): boolean => data.length <= minSegmentSize;
+    const uncut = batch.filter(isUncut);
+    if (uncut.length === batch.length) return this.#chunks.write(batch, options, hashes);
+    const uncutHashes = hashes?.filter((_, index) => isUncut(batch[index]!));
+    const uncutIDs = (await this.#chunks.write(uncut, options, uncutHashes)).values();
     const ids: ObjectID[] = [];
     for (const data of batch) {
-      const next = data.length <= minSegmentSize ? uncutIDs.next().value : undefined;
+      const next = isUncut(data) ? uncutIDs.next().value : undefined;
       ids.push(next ?? (await writeWholeObject(this.#environment, data, options)));
     }
     return ids;

@@ -39,6 +39,8 @@ export interface FileReader {
 
 export interface FileEntry extends EntryMetadata {
   readonly type: 'f';
+  /** Where other threads of this process can read the same file; bytes only if it is not valid UTF-8. */
+  readonly localPath?: string | Uint8Array;
   open(): FileReader;
   /**
    * The whole of a small file in one call: the number of bytes now at the start of `target`, or undefined if the

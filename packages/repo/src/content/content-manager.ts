@@ -1,7 +1,7 @@
 import type { AbortOptions, BlobStorage } from '../blob/storage.ts';
 import type { CompressorName } from '../compression/compressor.ts';
 import type { ContentID, ContentPrefix } from './content-id.ts';
-import type { SlotPool } from './content-preparer.ts';
+import type { ContentPreparer, SlotPool } from './content-preparer.ts';
 import type { ContentReader } from './content-reader.ts';
 
 export interface WriteContentOptions extends AbortOptions {
@@ -9,6 +9,8 @@ export interface WriteContentOptions extends AbortOptions {
   readonly prefix?: ContentPrefix;
   /** Needs index version 2; with version 1 prefixed contents stay uncompressed and unprefixed ones are refused. */
   readonly compressor?: CompressorName | undefined;
+  /** The hash of each content, from `loadFiles`: they are not hashed again. */
+  readonly hashes?: readonly Uint8Array[] | undefined;
 }
 
 export interface ContentWriteEvents {
@@ -31,6 +33,8 @@ export interface ContentManager extends ContentReader, AsyncDisposable {
   ): Promise<readonly ContentID[]>;
   /** Buffers that `writeContent` takes without copying; contents of at most `slots.slotSize` bytes. */
   readonly slots: SlotPool;
+  /** See {@link ContentPreparer.loadFiles}. */
+  readonly loadFiles: ContentPreparer['loadFiles'];
   /** Marks it deleted in the index; CONTENT_NOT_FOUND if there is no live entry. */
   deleteContent(id: ContentID, options?: AbortOptions): Promise<void>;
   /** Marks all of them deleted in one commit; those without a live entry are passed over. */

@@ -55,6 +55,20 @@ export interface OpenedContent {
   readonly repaired: boolean;
 }
 
+/** A small file, and where in a slot its bytes are to lie: at most `capacity` of them. */
+export interface FileToLoad {
+  /** Bytes only if it is not valid UTF-8. */
+  readonly path: string | Uint8Array;
+  readonly offset: number;
+  readonly capacity: number;
+}
+
+/** `grew`: the file does not end within its capacity. */
+export type LoadedFile =
+  | { readonly length: number; readonly hash: Uint8Array }
+  | { readonly grew: true }
+  | { readonly error: unknown };
+
 /**
  * The computing part of writing and reading contents: the unit of parallel work. In-thread, or on a
  * bounded pool of workers; a batch is one message, so that small contents do not cost one each.
@@ -68,6 +82,15 @@ export interface ContentPreparer extends AsyncDisposable {
   /** A buffer that `seal` fills without a copy: shared memory where workers are used. */
   createBuffer(length: number): Uint8Array;
   hash(batch: readonly Uint8Array[], options?: AbortOptions): Promise<readonly Uint8Array[]>;
+  /**
+   * Reads small files of this machine where they are hashed. Absent: the caller reads them itself. What
+   * cannot be read is an answer like any other.
+   */
+  readonly loadFiles?: (
+    files: readonly FileToLoad[],
+    slot: Slot,
+    options?: AbortOptions,
+  ) => Promise<readonly LoadedFile[]>;
   /** Stored bytes of a content of this many plaintext bytes when it is not compressed; compressed ones are shorter. */
   sealedLength(plaintextLength: number): number;
   /**

@@ -1,6 +1,5 @@
 import type { KernelFormat } from '../content/create-kernel.ts';
 import type { ContentInfo } from '../content/content-info.ts';
-import type { SealedContent } from '../content/content-preparer.ts';
 import type { CompressorName } from '../compression/compressor.ts';
 import type { ErrorCode, ErrorFacts } from '../errors.ts';
 
@@ -12,39 +11,65 @@ export interface ContentWorkerSetup {
   readonly scratchOffset: number;
 }
 
-/** Bytes in the shared memory by offset, or bytes that the message itself carries. */
-export type WorkerBytes =
-  | { readonly offset: number; readonly length: number }
-  | { readonly bytes: Uint8Array };
+/** Stands for an offset: the bytes are the next of `loose`. */
+export const LOOSE_OFFSET = -1;
+
+/**
+ * Byte strings in the shared memory: offset and length of each in turn. Numbers in one array instead of an
+ * object for each: a batch of small contents would cost more to post than to hash.
+ */
+export interface WorkerBatch {
+  readonly spans: Float64Array;
+  /** Those that do not lie in the shared memory. */
+  readonly loose: readonly Uint8Array[];
+}
 
 export type ContentWorkerTask =
-  | { readonly kind: 'hash'; readonly batch: readonly WorkerBytes[] }
+  | { readonly kind: 'hash'; readonly batch: WorkerBatch }
   | {
       readonly kind: 'seal';
-      readonly batch: readonly {
-        readonly data: WorkerBytes;
-        readonly hash: Uint8Array;
-        readonly compressor: CompressorName | undefined;
-      }[];
+      readonly batch: WorkerBatch;
+      /** One after the other. */
+      readonly hashes: Uint8Array;
+      /** One for all, or one for each. */
+      readonly compressors: CompressorName | undefined | readonly (CompressorName | undefined)[];
       /** Shared memory that the worker fills; undefined: the bytes come back with the answer. */
       readonly target: Uint8Array | undefined;
       readonly targetLength: number;
     }
+  | { readonly kind: 'open'; readonly batch: WorkerBatch; readonly infos: readonly ContentInfo[] }
+  /** Reads each file to a span of the shared memory, whose length is its capacity, and hashes it there. */
   | {
-      readonly kind: 'open';
-      readonly batch: readonly { readonly info: ContentInfo; readonly bytes: WorkerBytes }[];
+      readonly kind: 'load';
+      readonly paths: readonly (string | Uint8Array)[];
+      readonly spans: Float64Array;
     };
 
+/** Instead of a length: the file does not end within its span. */
+export const FILE_GREW = -1;
+
+/** Instead of a length: the file cannot be read. */
+export const FILE_FAILED = -2;
+
 export type ContentWorkerResult =
-  | { readonly kind: 'hash'; readonly hashes: readonly Uint8Array[] }
+  | { readonly kind: 'hash'; readonly hashes: Uint8Array }
   | {
       readonly kind: 'seal';
-      readonly sealed: readonly SealedContent[];
+      readonly lengths: Float64Array;
+      readonly headerIDs: Uint32Array;
       readonly bytes: Uint8Array<ArrayBuffer> | undefined;
     }
   | {
       readonly kind: 'open';
       readonly opened: readonly { readonly data: Uint8Array; readonly repaired: boolean }[];
+    }
+  | {
+      readonly kind: 'load';
+      readonly lengths: Float64Array;
+      /** Of those that were read, one after the other. */
+      readonly hashes: Uint8Array;
+      /** Of those that failed, in order. */
+      readonly errors: readonly WorkerError[];
     };
 
 /** An error on its way between threads: everything but its class survives. */

@@ -2,16 +2,22 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ContentKernel } from '../content/content-kernel.ts';
 import { createContentKernel } from '../content/create-kernel.ts';
 import { sealBatch } from '../content/in-thread-preparer.ts';
+import { concatBytes } from '../bytes.ts';
 import { invariant } from '../errors.ts';
-import type {
-  ContentWorkerReply,
-  ContentWorkerRequest,
-  ContentWorkerResult,
-  ContentWorkerSetup,
-  ContentWorkerTask,
-  WorkerBytes,
+import {
+  FILE_FAILED,
+  FILE_GREW,
+  LOOSE_OFFSET,
+  type ContentWorkerReply,
+  type ContentWorkerRequest,
+  type ContentWorkerResult,
+  type ContentWorkerSetup,
+  type ContentWorkerTask,
+  type WorkerBatch,
+  type WorkerError,
 } from './content-worker-protocol.ts';
 import { nativeAlgorithms } from './native-algorithms.ts';
+import { readWholeFile } from './whole-file.ts';
 import { packError } from './worker-error.ts';
 
 const setup = workerData as ContentWorkerSetup;
@@ -39,23 +45,83 @@ function answer(
 }
 
 function run(kernel: ContentKernel, task: ContentWorkerTask): ContentWorkerResult {
-  if (task.kind === 'hash') {
-    return { kind: 'hash', hashes: kernel.hash(task.batch.map(resolveBytes)) };
+  switch (task.kind) {
+    case 'hash':
+      return { kind: 'hash', hashes: concatBytes(kernel.hash(resolveBatch(task.batch))) };
+    case 'seal':
+      return seal(kernel, task);
+    case 'open': {
+      const stored = resolveBatch(task.batch);
+      const opened = task.infos.map((info, index) => kernel.open({ info, bytes: stored[index]! }));
+      return { kind: 'open', opened };
+    }
+    case 'load':
+      return load(kernel, task);
+    default:
+      throw new Error(`no such task: ${JSON.stringify(task)}`);
   }
-  if (task.kind === 'open') {
-    const opened = task.batch.map(({ info, bytes }) =>
-      kernel.open({ info, bytes: resolveBytes(bytes) }),
-    );
-    return { kind: 'open', opened };
-  }
-  const own = task.target === undefined ? new Uint8Array(task.targetLength) : undefined;
-  const batch = task.batch.map((one) => ({ ...one, data: resolveBytes(one.data) }));
-  const sealed = sealBatch(kernel, batch, task.target ?? own!);
-  return { kind: 'seal', sealed, bytes: own };
 }
 
-function resolveBytes(bytes: WorkerBytes): Uint8Array {
-  return 'bytes' in bytes ? bytes.bytes : new Uint8Array(heap, bytes.offset, bytes.length);
+function seal(
+  kernel: ContentKernel,
+  task: ContentWorkerTask & { readonly kind: 'seal' },
+): ContentWorkerResult {
+  const { hashes, compressors, target, targetLength } = task;
+  const data = resolveBatch(task.batch);
+  const hashLength = hashes.length / data.length;
+  const own = target === undefined ? new Uint8Array(targetLength) : undefined;
+  const sealed = sealBatch(
+    kernel,
+    data.map((bytes, index) => ({
+      data: bytes,
+      hash: hashes.subarray(index * hashLength, (index + 1) * hashLength),
+      compressor: isList(compressors) ? compressors[index] : compressors,
+    })),
+    target ?? own!,
+  );
+  return {
+    kind: 'seal',
+    lengths: Float64Array.from(sealed, ({ length }) => length),
+    headerIDs: Uint32Array.from(sealed, ({ compressionHeaderID }) => compressionHeaderID),
+    bytes: own,
+  };
+}
+
+function load(
+  kernel: ContentKernel,
+  { paths, spans }: ContentWorkerTask & { readonly kind: 'load' },
+): ContentWorkerResult {
+  const lengths = new Float64Array(paths.length);
+  const read: Uint8Array[] = [];
+  const errors: WorkerError[] = [];
+  for (const [index, path] of paths.entries()) {
+    const target = new Uint8Array(heap, spans[2 * index], spans[2 * index + 1]);
+    try {
+      const length = readWholeFile(path, target) ?? FILE_GREW;
+      lengths[index] = length;
+      if (length >= 0) read.push(target.subarray(0, length));
+    } catch (error) {
+      lengths[index] = FILE_FAILED;
+      errors.push(packError(error));
+    }
+  }
+  return { kind: 'load', lengths, hashes: concatBytes(kernel.hash(read)), errors };
+}
+
+function resolveBatch({ spans, loose }: WorkerBatch): Uint8Array[] {
+  const resolved: Uint8Array[] = [];
+  let nextLoose = 0;
+  for (let i = 0; i < spans.length; i += 2) {
+    const offset = spans[i]!;
+    resolved.push(
+      offset === LOOSE_OFFSET ? loose[nextLoose++]! : new Uint8Array(heap, offset, spans[i + 1]),
+    );
+  }
+  return resolved;
+}
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value);
 }
 
 /** Results move to the receiver. Views of something larger are copied: posting one would take all of it along. */
@@ -63,15 +129,10 @@ function movable(result: ContentWorkerResult): {
   readonly result: ContentWorkerResult;
   readonly transfer: ArrayBuffer[];
 } {
-  if (result.kind === 'hash') {
-    return {
-      result: { ...result, hashes: result.hashes.map((hash) => hash.slice()) },
-      transfer: [],
-    };
-  }
   if (result.kind === 'seal') {
     return { result, transfer: result.bytes === undefined ? [] : [result.bytes.buffer] };
   }
+  if (result.kind !== 'open') return { result, transfer: [] };
   const opened = result.opened.map(({ data, repaired }) => ({ data: owned(data), repaired }));
   return { result: { kind: 'open', opened }, transfer: opened.map(({ data }) => data.buffer) };
 }

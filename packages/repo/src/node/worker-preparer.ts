@@ -1,22 +1,30 @@
 import { Worker } from 'node:worker_threads';
 import type { AbortOptions } from '../blob/storage.ts';
+import { concatBytes } from '../bytes.ts';
+import type { CompressorName } from '../compression/compressor.ts';
 import type { ContentKernel } from '../content/content-kernel.ts';
 import type {
   ContentPreparer,
+  FileToLoad,
+  LoadedFile,
   OpenedContent,
   SealedContent,
+  Slot,
   SlotPool,
   StoredContent,
   UnsealedContent,
 } from '../content/content-preparer.ts';
 import { createInThreadPreparer, createSlotPool } from '../content/in-thread-preparer.ts';
 import { invariant, LongshoreError } from '../errors.ts';
-import type {
-  ContentWorkerReply,
-  ContentWorkerResult,
-  ContentWorkerSetup,
-  ContentWorkerTask,
-  WorkerBytes,
+import {
+  FILE_FAILED,
+  FILE_GREW,
+  LOOSE_OFFSET,
+  type ContentWorkerReply,
+  type ContentWorkerResult,
+  type ContentWorkerSetup,
+  type ContentWorkerTask,
+  type WorkerBatch,
 } from './content-worker-protocol.ts';
 import { alignedBuffer } from './direct-write.ts';
 import { unpackError } from './worker-error.ts';
@@ -93,10 +101,10 @@ export class WorkerPreparer implements ContentPreparer {
   ): Promise<readonly Uint8Array[]> {
     if (totalLength(batch) < INLINE_LENGTH) return this.#inline.hash(batch, options);
     const moved: ArrayBuffer[] = [];
-    const described = batch.map((data) => this.#describe(data, moved));
+    const described = this.#describe(batch, moved);
     const result = await this.#run({ kind: 'hash', batch: described }, moved, options);
     invariant(result.kind === 'hash', 'a hash task is answered with hashes');
-    return result.hashes;
+    return splitHashes(result.hashes, batch.length);
   }
 
   async seal(
@@ -111,11 +119,12 @@ export class WorkerPreparer implements ContentPreparer {
     const result = await this.#run(
       {
         kind: 'seal',
-        batch: batch.map(({ data, hash, compressor }) => ({
-          data: this.#describe(data, moved),
-          hash,
-          compressor,
-        })),
+        batch: this.#describe(
+          batch.map(({ data }) => data),
+          moved,
+        ),
+        hashes: concatBytes(batch.map(({ hash }) => hash)),
+        compressors: commonCompressor(batch),
         target: shared ? target : undefined,
         targetLength: target.length,
       },
@@ -124,7 +133,29 @@ export class WorkerPreparer implements ContentPreparer {
     );
     invariant(result.kind === 'seal', 'a seal task is answered with sealed contents');
     if (result.bytes !== undefined) this.slots.copy(result.bytes, target);
-    return result.sealed;
+    return batch.map((_, index) => ({
+      length: result.lengths[index]!,
+      compressionHeaderID: result.headerIDs[index]!,
+    }));
+  }
+
+  async loadFiles(
+    files: readonly FileToLoad[],
+    slot: Slot,
+    options: AbortOptions = {},
+  ): Promise<readonly LoadedFile[]> {
+    const start = slot.bytes.byteOffset;
+    invariant(slot.bytes.buffer === this.#memory.buffer, 'a slot lies in the shared memory');
+    const spans = new Float64Array(2 * files.length);
+    for (const [index, { offset, capacity }] of files.entries()) {
+      invariant(offset + capacity <= slot.bytes.length, 'a file is loaded within its slot');
+      spans[2 * index] = start + offset;
+      spans[2 * index + 1] = capacity;
+    }
+    const paths = files.map(({ path }) => path);
+    const result = await this.#run({ kind: 'load', paths, spans }, [], options);
+    invariant(result.kind === 'load', 'a load task is answered with files');
+    return loadedFiles(result);
   }
 
   async open(
@@ -134,11 +165,12 @@ export class WorkerPreparer implements ContentPreparer {
     const length = batch.reduce((sum, { info }) => sum + info.originalLength, 0);
     if (length < INLINE_LENGTH) return this.#inline.open(batch, options);
     const moved: ArrayBuffer[] = [];
-    const described = batch.map(({ info, bytes }) => ({
-      info,
-      bytes: this.#describe(bytes, moved),
-    }));
-    const result = await this.#run({ kind: 'open', batch: described }, moved, options);
+    const described = this.#describe(
+      batch.map(({ bytes }) => bytes),
+      moved,
+    );
+    const infos = batch.map(({ info }) => info);
+    const result = await this.#run({ kind: 'open', batch: described, infos }, moved, options);
     invariant(result.kind === 'open', 'an open task is answered with opened contents');
     return result.opened;
   }
@@ -171,8 +203,16 @@ export class WorkerPreparer implements ContentPreparer {
       for (const setup of this.#unused.splice(0)) this.#startWorker(setup);
       const worker = [...this.#workers].reduce((a, b) => (b.load < a.load ? b : a));
       if (worker.load >= TASKS_PER_WORKER) return;
-      worker.start(this.#waiting.shift()!);
+      worker.start(this.#nextTask());
     }
+  }
+
+  /** Two single contents that wait to be hashed go together: kernels hash a pair faster than one by one. */
+  #nextTask(): Task {
+    const task = this.#waiting.shift()!;
+    if (!isSingleHash(task)) return task;
+    const partner = this.#waiting.findIndex(isSingleHash);
+    return partner < 0 ? task : pairedTask(task, this.#waiting.splice(partner, 1)[0]!);
   }
 
   #startWorker(setup: ContentWorkerSetup): void {
@@ -190,14 +230,23 @@ export class WorkerPreparer implements ContentPreparer {
   }
 
   /** Shared memory is named; other bytes are copied once and the copy moves to the worker. */
-  #describe(data: Uint8Array, moved: ArrayBuffer[]): WorkerBytes {
-    if (data.buffer === this.#memory.buffer) {
-      return { offset: data.byteOffset, length: data.length };
+  #describe(batch: readonly Uint8Array[], moved: ArrayBuffer[]): WorkerBatch {
+    const spans = new Float64Array(2 * batch.length);
+    const loose: Uint8Array[] = [];
+    for (const [index, data] of batch.entries()) {
+      const isNamed = data.buffer === this.#memory.buffer;
+      spans[2 * index] = isNamed ? data.byteOffset : LOOSE_OFFSET;
+      spans[2 * index + 1] = data.length;
+      if (isNamed) continue;
+      if (data.buffer instanceof SharedArrayBuffer) {
+        loose.push(data);
+      } else {
+        const copy = data.slice();
+        moved.push(copy.buffer);
+        loose.push(copy);
+      }
     }
-    if (data.buffer instanceof SharedArrayBuffer) return { bytes: data };
-    const copy = data.slice();
-    moved.push(copy.buffer);
-    return { bytes: copy };
+    return { spans, loose };
   }
 }
 
@@ -293,6 +342,64 @@ class PreparingWorker {
 
 function totalLength(batch: readonly Uint8Array[]): number {
   return batch.reduce((sum, { length }) => sum + length, 0);
+}
+
+function isSingleHash({ task }: Task): boolean {
+  return task.kind === 'hash' && task.batch.spans.length === 2;
+}
+
+function pairedTask(first: Task, second: Task): Task {
+  invariant(first.task.kind === 'hash' && second.task.kind === 'hash', 'only hashing is paired');
+  const [a, b] = [first.task.batch, second.task.batch];
+  return {
+    task: {
+      kind: 'hash',
+      batch: {
+        spans: Float64Array.of(...a.spans, ...b.spans),
+        loose: [...a.loose, ...b.loose],
+      },
+    },
+    moved: [...first.moved, ...second.moved],
+    resolve: (result) => {
+      invariant(result.kind === 'hash', 'a hash task is answered with hashes');
+      const [hashOfFirst, hashOfSecond] = splitHashes(result.hashes, 2);
+      first.resolve({ kind: 'hash', hashes: hashOfFirst! });
+      second.resolve({ kind: 'hash', hashes: hashOfSecond! });
+    },
+    reject: (error) => {
+      first.reject(error);
+      second.reject(error);
+    },
+  };
+}
+
+function splitHashes(hashes: Uint8Array, count: number): readonly Uint8Array[] {
+  const length = count === 0 ? 0 : hashes.length / count;
+  return Array.from({ length: count }, (_, index) =>
+    hashes.subarray(index * length, (index + 1) * length),
+  );
+}
+
+function commonCompressor(
+  batch: readonly UnsealedContent[],
+): CompressorName | undefined | readonly (CompressorName | undefined)[] {
+  const first = batch[0]?.compressor;
+  return batch.every(({ compressor }) => compressor === first)
+    ? first
+    : batch.map(({ compressor }) => compressor);
+}
+
+function loadedFiles(
+  result: ContentWorkerResult & { readonly kind: 'load' },
+): readonly LoadedFile[] {
+  const readCount = result.lengths.reduce((count, length) => count + Number(length >= 0), 0);
+  const hashes = splitHashes(result.hashes, readCount).values();
+  const errors = result.errors.values();
+  return Array.from(result.lengths, (length): LoadedFile => {
+    if (length === FILE_GREW) return { grew: true };
+    if (length === FILE_FAILED) return { error: unpackError(errors.next().value!) };
+    return { length, hash: hashes.next().value! };
+  });
 }
 
 /** Pieces in which bytes go through ordinary memory; they stay in the processor's cache. */

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { AbortOptions, EpochNanoseconds } from '@longshore/repo';
+import { readWholeFile } from '@longshore/repo/node';
 import type {
   DirectoryEntry,
   Entry,
@@ -21,7 +22,7 @@ import type {
 } from '../entry.ts';
 import { goModeFromPosix } from '../mode.ts';
 import { createSystemCalls } from './create-system-calls.ts';
-import { openLocalFile, readWholeLocalFile } from './local-file-reader.ts';
+import { openLocalFile } from './local-file-reader.ts';
 import {
   joinLocalPath,
   localName,
@@ -113,12 +114,16 @@ class LocalFile extends LocalMetadata implements FileEntry {
     this.#systemCalls = systemCalls;
   }
 
+  get localPath(): LocalPath {
+    return this.path;
+  }
+
   open(): FileReader {
     return openLocalFile(this.path, this.#systemCalls);
   }
 
   readWhole(target: Uint8Array): number | undefined {
-    return readWholeLocalFile(this.path, target);
+    return readWholeFile(this.path, target);
   }
 }
 

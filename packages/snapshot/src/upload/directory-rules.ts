@@ -78,8 +78,10 @@ function readIgnoreFile(entry: Entry): Uint8Array | undefined {
   const content = new Uint8Array(file.size + 1);
   const length = file.readWhole(content);
   if (length === undefined) {
-    throw new LongshoreError('SOURCE_UNREADABLE', `ignore file ${entry.name} grew while it was read`);
+    throw new LongshoreError(
+      'SOURCE_UNREADABLE',
+      `ignore file ${entry.name} grew while it was read`,
+    );
   }
   return content.subarray(0, length);
 }
-

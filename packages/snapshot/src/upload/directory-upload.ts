@@ -204,7 +204,7 @@ export class DirectoryUpload {
       run.onEvent({ type: 'file-hashing', path, size: file.size });
       const options = run.fileOptions(this.#policyNode, file);
       const upload = new FileUpload(run.fileEnvironment, file, options);
-      const small = await upload.readIfSmall();
+      const small = await upload.startIfSmall();
       if (small !== undefined) this.#background(this.#finishFile(file, path, () => small.stored));
       else await this.#spawn(() => this.#streamFile(file, path, upload));
     } catch (error) {

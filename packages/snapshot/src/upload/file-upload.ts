@@ -5,6 +5,7 @@ import {
   SMALL_FILE_LENGTH,
   type SmallFileBatcher,
   type SmallFileOptions,
+  type StoredSmallFile,
 } from './small-file-batcher.ts';
 
 /** Synchronous reads in a row before other work gets its turn. */
@@ -67,16 +68,22 @@ export class FileUpload {
   }
 
   /**
-   * Reads a small file at once; `stored` settles when it is in the repository. Undefined: the file is not
-   * small and `run` has to stream it.
+   * Takes a small file into a batch as soon as there is room; `stored` settles when it is in the repository.
+   * Undefined: the file is not small and `run` has to stream it.
    */
-  async readIfSmall(): Promise<{ readonly stored: Promise<UploadedFile> } | undefined> {
-    if (this.#file.size > SMALL_FILE_LENGTH) return undefined;
-    const small = await this.#environment.batcher.add(this.#file, this.#options);
-    if (small === undefined) return undefined;
-    this.#environment.onBytes(small.length);
-    const stored = small.stored.then((objectID) => ({ objectID, size: small.length, parts: 1 }));
-    return { stored };
+  async startIfSmall(): Promise<{ readonly stored: Promise<UploadedFile> } | undefined> {
+    const { batcher } = this.#environment;
+    const { size } = this.#file;
+    if (size > SMALL_FILE_LENGTH) return undefined;
+    if (!batcher.hasRoom(size, this.#options)) await batcher.makeRoom(size, this.#options);
+    return { stored: this.#finishSmall(batcher.add(this.#file, this.#options)) };
+  }
+
+  async #finishSmall(adding: Promise<StoredSmallFile>): Promise<UploadedFile> {
+    const stored = await adding;
+    if (stored === undefined) return this.run();
+    this.#environment.onBytes(stored.length);
+    return { objectID: stored.objectID, size: stored.length, parts: 1 };
   }
 
   /** Streams the file, in parts if it is large enough. */

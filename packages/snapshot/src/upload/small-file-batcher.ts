@@ -24,10 +24,15 @@ export interface SmallFileOptions {
   readonly splitter: string | undefined;
 }
 
+/** Undefined: the file has grown since it was listed and must be streamed. */
+export type StoredSmallFile = { readonly objectID: ObjectID; readonly length: number } | undefined;
+
 interface PendingFile {
+  readonly file: FileEntry;
+  /** In the slot. */
   readonly offset: number;
-  readonly length: number;
-  readonly resolve: (id: ObjectID) => void;
+  readonly capacity: number;
+  readonly resolve: (stored: StoredSmallFile) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -48,8 +53,8 @@ class OpenBatch {
 }
 
 /**
- * Reads small files into one buffer and stores them as one unit of work. A batch goes out when it is full,
- * or when the event loop has nothing else to add to it.
+ * Collects small files, has them read into one buffer and stores them as one unit of work. A batch goes out
+ * when it is full, or when the event loop has nothing else to add to it.
  */
 export class SmallFileBatcher {
   readonly #writer: RepositoryWriter;
@@ -65,40 +70,30 @@ export class SmallFileBatcher {
     this.#signal = signal;
   }
 
-  /**
-   * The object of a file that is expected to have `expectedLength` bytes, at most {@link SMALL_FILE_LENGTH};
-   * undefined if it has grown beyond that. `stored` settles when the object is in the repository.
-   */
-  async add(
-    file: FileEntry,
-    options: SmallFileOptions,
-  ): Promise<{ readonly length: number; readonly stored: Promise<ObjectID> } | undefined> {
-    let batch = this.#roomFor(file.size, options);
-    while (batch === undefined) {
-      await this.#openBatch(file.size, options);
-      batch = this.#roomFor(file.size, options);
-    }
-    // Nothing is awaited from here on: the batch cannot leave before the file is in it.
-    // One byte more than expected shows whether the file grew.
-    const room = batch.slot.bytes.subarray(batch.filled);
-    const length = file.readWhole(room.subarray(0, Math.min(room.length, SMALL_FILE_LENGTH + 1)));
-    if (length === undefined || length > SMALL_FILE_LENGTH) return undefined;
-    const { promise, resolve, reject } = Promise.withResolvers<ObjectID>();
-    batch.files.push({ offset: batch.filled, length, resolve, reject });
-    batch.filled += length;
-    if (batch.files.length >= MAX_FILES || batch.filled >= batch.limit) this.#send(batch);
-    else this.#scheduleFlush();
-    return { length, stored: promise };
+  /** Resolves when there is room for a file of `length` bytes, at most {@link SMALL_FILE_LENGTH}. */
+  async makeRoom(length: number, options: SmallFileOptions): Promise<void> {
+    while (!this.hasRoom(length, options)) await this.#openBatch(length, options);
   }
 
-  /** Sends everything that waits. */
-  flush(): void {
-    for (const batch of this.#batches.values()) this.#send(batch);
+  hasRoom(length: number, options: SmallFileOptions): boolean {
+    return this.#roomFor(length, options) !== undefined;
+  }
+
+  /** To be called while there is room: right after `makeRoom` or `hasRoom`. */
+  add(file: FileEntry, options: SmallFileOptions): Promise<StoredSmallFile> {
+    const batch = this.#roomFor(file.size, options);
+    if (batch === undefined) throw new Error('a small file was added without room for it');
+    const { promise, resolve, reject } = Promise.withResolvers<StoredSmallFile>();
+    batch.files.push({ file, offset: batch.filled, capacity: file.size, resolve, reject });
+    batch.filled += file.size;
+    if (batch.files.length >= MAX_FILES || batch.filled >= batch.limit) this.#send(batch);
+    else this.#scheduleFlush();
+    return promise;
   }
 
   #roomFor(length: number, options: SmallFileOptions): OpenBatch | undefined {
     const current = this.#batches.get(batchKey(options));
-    if (current === undefined || current.filled + length < current.limit) return current;
+    if (current === undefined || current.filled + length <= current.limit) return current;
     this.#send(current);
     return undefined;
   }
@@ -124,27 +119,72 @@ export class SmallFileBatcher {
     this.#flushScheduled = true;
     setTimeout(() => {
       this.#flushScheduled = false;
-      this.flush();
+      for (const batch of this.#batches.values()) this.#send(batch);
     }, 0);
   }
 
   #send(batch: OpenBatch): void {
-    for (const [key, open] of this.#batches) if (open === batch) this.#batches.delete(key);
+    const key = batchKey(batch.options);
+    if (this.#batches.get(key) === batch) this.#batches.delete(key);
     void this.#store(batch);
   }
 
   async #store({ options, slot, files }: OpenBatch): Promise<void> {
     try {
-      const pieces = files.map(({ offset, length }) =>
-        slot.bytes.subarray(offset, offset + length),
+      const loaded = await this.#load(files, slot);
+      const read: { readonly pending: PendingFile; readonly data: Uint8Array }[] = [];
+      const hashes: Uint8Array[] = [];
+      for (const [index, pending] of files.entries()) {
+        const file = loaded[index]!;
+        if ('error' in file) {
+          pending.reject(file.error);
+        } else if ('grew' in file) {
+          pending.resolve(undefined);
+        } else {
+          const data = slot.bytes.subarray(pending.offset, pending.offset + file.length);
+          read.push({ pending, data });
+          if (file.hash !== undefined) hashes.push(file.hash);
+        }
+      }
+      const ids = await this.#writer.writeObjects(
+        read.map(({ data }) => data),
+        objectOptions(options, this.#signal),
+        hashes.length === read.length ? hashes : undefined,
       );
-      const ids = await this.#writer.writeObjects(pieces, objectOptions(options, this.#signal));
-      for (const [index, file] of files.entries()) file.resolve(ids[index]!);
+      for (const [index, { pending, data }] of read.entries()) {
+        pending.resolve({ objectID: ids[index]!, length: data.length });
+      }
     } catch (error) {
-      for (const file of files) file.reject(error);
+      for (const { reject } of files) reject(error);
     } finally {
       slot.release();
     }
+  }
+
+  /** Where the engine's own threads read, they hash as well. */
+  async #load(files: readonly PendingFile[], slot: Slot): Promise<readonly ReadFile[]> {
+    const { loadFiles } = this.#contents;
+    const toLoad = files.flatMap(({ file: { localPath }, offset, capacity }) =>
+      localPath === undefined ? [] : { path: localPath, offset, capacity },
+    );
+    if (loadFiles !== undefined && toLoad.length === files.length) {
+      return loadFiles(toLoad, slot, { signal: this.#signal });
+    }
+    return files.map(({ file, offset, capacity }) => readFile(file, slot, offset, capacity));
+  }
+}
+
+type ReadFile =
+  | { readonly length: number; readonly hash?: Uint8Array }
+  | { readonly grew: true }
+  | { readonly error: unknown };
+
+function readFile(file: FileEntry, slot: Slot, offset: number, capacity: number): ReadFile {
+  try {
+    const length = file.readWhole(slot.bytes.subarray(offset, offset + capacity));
+    return length === undefined ? { grew: true } : { length };
+  } catch (error) {
+    return { error };
   }
 }
 
