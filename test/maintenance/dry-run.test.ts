@@ -4,10 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { decorateStorage } from '../../packages/repo/src/blob/decorate-storage.ts';
 import { DAY, HOUR, uniqueText, VirtualRepository } from './virtual-repository.ts';
 
+function refuse(): never {
+  throw new Error('a dry run changes nothing');
+}
+
 function refusingChanges(inner: BlobStorage): BlobStorage {
-  const refuse = (): never => {
-    throw new Error('a dry run changes nothing');
-  };
   return decorateStorage(inner, {
     putBlob: refuse,
     deleteBlob: refuse,

@@ -13,6 +13,13 @@ import {
 
 const OLD = { a: uniqueText('old a'), b: uniqueText('old b') };
 
+async function days(virtual: VirtualRepository, count: number): Promise<void> {
+  for (let day = 0; day < count; day++) {
+    virtual.time.advance(DAY);
+    await virtual.maintain();
+  }
+}
+
 describe.each([1, 3] as const)('maintenance beside a writer, format version %i', (version) => {
   async function withExpiredSnapshot(): Promise<{ virtual: VirtualRepository; root: DirEntry }> {
     const virtual = await VirtualRepository.create({ version });
@@ -21,13 +28,6 @@ describe.each([1, 3] as const)('maintenance beside a writer, format version %i',
     virtual.time.advance(2n * DAY);
     await virtual.deleteSnapshot(snapshot);
     return { virtual, root: snapshot.rootEntry! };
-  }
-
-  async function days(virtual: VirtualRepository, count: number): Promise<void> {
-    for (let day = 0; day < count; day++) {
-      virtual.time.advance(DAY);
-      await virtual.maintain();
-    }
   }
 
   it('keeps what a writer took for stored before it was marked deleted', async () => {
