@@ -43,6 +43,9 @@ export class DirectoryUpload {
   readonly #activeFiles: Map<FileEntry, FileUpload> = new Map();
   readonly #tasks: Set<Promise<void>> = new Set();
   #failure: { readonly error: unknown } | undefined;
+  #added = 0;
+  #repeated = 0;
+  #failures = 0;
 
   constructor(parameters: DirectoryUploadParameters) {
     this.#run = parameters.run;
@@ -61,7 +64,7 @@ export class DirectoryUpload {
     const directory = await actions.beforeFolder(this.#directory, this.#path, this.#policyNode);
     try {
       const entryCount = await this.#uploadChildren(directory);
-      const entry = await this.#store(this.#builder, this.#run.incompleteReason());
+      const entry = await this.#finish();
       onEvent({ type: 'directory-finished', path: this.#path, entryCount });
       return entry;
     } finally {
@@ -276,6 +279,19 @@ export class DirectoryUpload {
 
   #add(entry: DirEntry): void {
     this.#builder.add(entry);
+    this.#added += 1;
+    const previous = this.#previous[0]?.entries.get(entry.name);
+    if (previous !== undefined && isSameEntry(previous, entry)) this.#repeated += 1;
+  }
+
+  /** The latest previous directory, if what was added is just what it holds: its object is this one's. */
+  #repeatedDirectory(): PreviousDirectory | undefined {
+    const previous = this.#previous[0];
+    if (previous === undefined || this.#repeated !== this.#added) return undefined;
+    if (this.#added === 0 || this.#added !== previous.entries.size || this.#failures > 0) {
+      return undefined;
+    }
+    return this.#run.isStored(previous.objectID) ? previous : undefined;
   }
 
   /** Errors of the source are recorded; everything else ends the upload. */
@@ -305,10 +321,22 @@ export class DirectoryUpload {
     const { counters, onEvent, failFast } = this.#run;
     const text = describeError(error);
     this.#builder.addError({ path, error: text }, ignored);
+    this.#failures += 1;
     if (ignored) counters.ignoredErrorCount += 1;
     else counters.errorCount += 1;
     onEvent({ type: 'entry-failed', path, error: text, ignored });
     if (failFast && !ignored) throw new FailFastError(path, error);
+  }
+
+  /** A directory that did not change is neither built nor hashed again. */
+  async #finish(): Promise<DirEntry> {
+    const incomplete = this.#run.incompleteReason();
+    const repeated = incomplete === undefined ? this.#repeatedDirectory() : undefined;
+    const summary = repeated?.reusableSummary;
+    if (repeated === undefined || summary === undefined) {
+      return this.#store(this.#builder, incomplete);
+    }
+    return { ...storedEntry(this.#directory, repeated.objectID), size: 0, summary };
   }
 
   async #store(builder: DirManifestBuilder, incomplete?: IncompleteReason): Promise<DirEntry> {
@@ -323,6 +351,20 @@ export class DirectoryUpload {
     });
     return { ...storedEntry(this.#directory, objectID), size: 0, summary: manifest.summary };
   }
+}
+
+/** True if both are stored as the same bytes. A name that was mangled may stand for another file. */
+function isSameEntry(previous: DirEntry, entry: DirEntry): boolean {
+  return (
+    entry.rawName === undefined &&
+    previous.objectID === entry.objectID &&
+    previous.type === entry.type &&
+    previous.mode === entry.mode &&
+    previous.size === entry.size &&
+    previous.mtime === entry.mtime &&
+    previous.uid === entry.uid &&
+    previous.gid === entry.gid
+  );
 }
 
 /** The metadata of a local entry as a directory stores it. */
