@@ -31,6 +31,14 @@ it('has every page of the formats that the code refers to', () => {
   expect(missing).toEqual([]);
 });
 
+it('lists every page of the formats', () => {
+  const index = read('docs/format/README.md');
+  const unlisted = globSync('*.md', { cwd: join(PROJECT_ROOT, 'docs/format') }).filter(
+    (page) => page !== 'README.md' && !index.includes(`](${page})`),
+  );
+  expect(unlisted).toEqual([]);
+});
+
 it('names in the memory table only limits that the code has', () => {
   const [, table] = /## Memory\n([^]*?)\n## /.exec(read('ARCHITECTURE.md'))!;
   const rows = Array.from(table!.matchAll(/^\| (?!part|---)(.+) \|$/gm), ([, row]) =>
