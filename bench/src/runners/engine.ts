@@ -108,7 +108,7 @@ async function restore(
   repository: OpenWritableRepository,
   { rootObjectID, path, target }: EngineTask & { kind: 'restore' },
 ): Promise<EngineAnswer> {
-  const root = entryOfObject(parseObjectID(rootObjectID), '');
+  const root = entryOfObject(parseObjectID(rootObjectID));
   const entry = path === '' ? root : await findEntry(repository, root, path);
   await using output = openLocalOutput(target);
   await restoreSnapshot(repository, entry, output);
@@ -171,11 +171,11 @@ async function run(request: EngineRequest): Promise<EngineAnswer> {
   await using repository = await openRepository({ storage, ...engineOptions(request) });
   switch (task.kind) {
     case 'snapshot':
-      return snapshot(repository, task, request);
+      return await snapshot(repository, task, request);
     case 'restore':
-      return restore(repository, task);
+      return await restore(repository, task);
     case 'verify':
-      return verify(repository);
+      return await verify(repository);
     case 'list':
       return { snapshots: (await listSnapshots(repository)).length };
   }
