@@ -36,7 +36,7 @@ export const PASSWORD = 'end to end';
 const algorithms = rememberingKeys(nativeAlgorithms());
 
 /** Kopia's smallest: the tests want several packs out of few bytes. */
-export const SMALL_PACKS: number = 10 * 1024 * 1024;
+const SMALL_PACKS = 10 * 1024 * 1024;
 
 /** Where a repository is, as a message to another process can say it. */
 export type StorageLocation =

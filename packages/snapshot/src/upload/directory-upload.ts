@@ -72,15 +72,30 @@ export class DirectoryUpload {
     }
   }
 
-  /** The directory as far as it is uploaded, stored as incomplete. */
+  /**
+   * The directory as far as it is uploaded, stored as incomplete. What ends while this is under way is taken as it is
+   * in the end: storing the state of one child may take long, and meanwhile others are done.
+   */
   async checkpoint(): Promise<DirEntry> {
-    const builder = this.#builder.clone();
-    for (const child of this.#activeDirectories) builder.add(await child.checkpoint());
-    for (const [file, upload] of this.#activeFiles) {
+    const partial: (readonly [child: DirectoryUpload | FileEntry, entry: DirEntry])[] = [];
+    const directories = Array.from(this.#activeDirectories);
+    const files = Array.from(this.#activeFiles);
+    for (const child of directories) {
+      partial.push([child, await child.checkpoint()]);
+    }
+    for (const [file, upload] of files) {
       for (const objectID of await upload.checkpoint()) {
         const name = `.checkpointed.${file.name}.${crypto.randomUUID()}`;
-        builder.add({ ...storedEntry(file, objectID), name, rawName: undefined });
+        partial.push([file, { ...storedEntry(file, objectID), name, rawName: undefined }]);
       }
+    }
+    const builder = this.#builder.clone();
+    for (const [child, entry] of partial) {
+      const isActive =
+        child instanceof DirectoryUpload
+          ? this.#activeDirectories.has(child)
+          : this.#activeFiles.has(child);
+      if (isActive) builder.add(entry);
     }
     return this.#store(builder, 'checkpoint');
   }
