@@ -152,9 +152,11 @@ describe('a first snapshot', () => {
   });
 });
 
-describe('files above the parallel threshold', () => {
-  const upTo = (size: number): Partial<Policy> => ({ upload: { parallelUploadAboveSize: size } });
+function upTo(size: number): Partial<Policy> {
+  return { upload: { parallelUploadAboveSize: size } };
+}
 
+describe('files above the parallel threshold', () => {
   it('are cut anew at each part, as Kopia does', async () => {
     const content = bytes(5 * MIB);
     const root = source.directory('data', [source.file('big', content)]);
