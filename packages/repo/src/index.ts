@@ -76,6 +76,7 @@ export {
   type Compressor,
   type CompressorName,
 } from './compression/compressor.ts';
+export { crc32 } from './compression/crc32.ts';
 export type { CompressorTable } from './compression/compressor-table.ts';
 export { createMemoryCache, type ContentCache } from './content/content-cache.ts';
 export type { ContentEngine, ContentEngineFactory } from './content/content-engine.ts';

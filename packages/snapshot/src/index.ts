@@ -1,3 +1,7 @@
+export { ArchiveOutput } from './archive/archive-output.ts';
+export { gzipSink, type ArchiveSink } from './archive/archive-sink.ts';
+export { createTarOutput } from './archive/tar-output.ts';
+export { createZipOutput } from './archive/zip-output.ts';
 export {
   fromCivilTime,
   timeZoneOffset,
@@ -23,6 +27,14 @@ export {
   type EntryError,
   type IncompleteReason,
 } from './dir-manifest.ts';
+export { diffEntries } from './diff/diff-entries.ts';
+export {
+  countDifference,
+  newDiffStats,
+  type DiffCounts,
+  type DiffStats,
+} from './diff/diff-stats.ts';
+export type { ComparedField, Difference } from './diff/difference.ts';
 export { DirManifestBuilder } from './dir-manifest-builder.ts';
 export {
   isPlaceholderName,
@@ -37,6 +49,27 @@ export {
   type SymlinkEntry,
   type UnknownEntry,
 } from './entry.ts';
+export {
+  estimateSnapshot,
+  type Estimate,
+  type EstimateEvent,
+  type EstimateOptions,
+} from './estimate/estimate.ts';
+export type { SizeBucket } from './estimate/size-buckets.ts';
+export {
+  fixInvalidFiles,
+  removeFiles,
+  type FixEvent,
+  type FixOptions,
+  type InvalidFilesOptions,
+  type RemoveFilesOptions,
+} from './fix/fix-snapshots.ts';
+export type { UnreadableHandling } from './fix/tree-rewriter.ts';
+export {
+  copyHistory,
+  type CopyHistoryEvent,
+  type CopyHistoryOptions,
+} from './history/copy-history.ts';
 export { goModeFromPosix, posixModeFromGo } from './mode.ts';
 export { DEFAULT_POLICY, EMPTY_POLICY, type Policy } from './policy/policy.ts';
 export { policyLabels, policyTarget } from './policy/policy-labels.ts';

@@ -1,3 +1,4 @@
+export { createArchiveFile, type ArchiveFileOptions } from './archive-file.ts';
 export { createSystemCalls } from './create-system-calls.ts';
 export { openLocalEntry, type LocalEntryOptions } from './local-entry.ts';
 export { openLocalOutput, type LocalOutputOptions } from './local-output.ts';

@@ -126,7 +126,7 @@ export async function placeEntries(
           depth: node.depth + 1,
           parent: node,
           replaces: replacesPlaceholder ? name : undefined,
-          make: async () => node.output.createDirectory(name),
+          make: async () => node.output.createDirectory(name, entry),
         });
       } else if (await isThere(node, name, entry)) {
         run.emit({ type: 'entry-skipped', path, size: entry.size, reason: 'existing' });

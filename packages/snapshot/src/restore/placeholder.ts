@@ -57,9 +57,10 @@ export async function writePlaceholder(
     return;
   }
   const { mtime, uid, gid } = placeholderEntry(entry);
-  const standIn = await directory.createDirectory(name + PLACEHOLDER_SUFFIX);
+  const attributes = { mode: DIRECTORY_MODE, mtime, uid, gid };
+  const standIn = await directory.createDirectory(name + PLACEHOLDER_SUFFIX, attributes);
   await writePlaceholderFile(standIn, DIRECTORY_PLACEHOLDER_NAME, entry);
-  await standIn.finish({ mode: DIRECTORY_MODE, mtime, uid, gid });
+  await standIn.finish(attributes);
 }
 
 async function writePlaceholderFile(

@@ -36,7 +36,8 @@ export interface RestoreOutput extends AsyncDisposable {
 export interface OutputDirectory {
   /** Made by this restore: nothing can be in the way inside it. */
   readonly created: boolean;
-  createDirectory(name: string): Awaitable<OutputDirectory>;
+  /** The attributes are those that `finish` will set: for an output that cannot come back to a directory. */
+  createDirectory(name: string, attributes?: OutputAttributes): Awaitable<OutputDirectory>;
   /** True: `createFile` would leave alone what is there, so that its content need not be fetched at all. */
   hasFile(name: string, attributes: OutputFileAttributes): Awaitable<boolean>;
   /** Undefined: the file that is there already counts as this one and is left alone. */
