@@ -53,10 +53,18 @@ const LONGEST_UPLOAD = 4n * HOUR;
 /** What the repository must hold, by simple rules, beside the repository itself. */
 class History {
   readonly virtual: VirtualRepository;
-  readonly #live = new Map<string, { readonly snapshot: SnapshotManifest; readonly files: Files }>();
+  readonly #live = new Map<
+    string,
+    { readonly snapshot: SnapshotManifest; readonly files: Files }
+  >();
   readonly #open = new Map<
     number,
-    { readonly writer: RepositoryWriter; readonly snapshot: SnapshotManifest; readonly files: Files; readonly begun: bigint }
+    {
+      readonly writer: RepositoryWriter;
+      readonly snapshot: SnapshotManifest;
+      readonly files: Files;
+      readonly begun: bigint;
+    }
   >();
 
   constructor(virtual: VirtualRepository) {
