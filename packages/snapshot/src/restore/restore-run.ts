@@ -6,14 +6,14 @@ import { RestoreCounters, type RestoreEvent, type RestoreSummary } from './resto
 import type { OutputFile, RestoreOutput } from './restore-output.ts';
 
 const DEFAULT_PARALLEL = 8;
-const DEFAULT_MEMORY_LIMIT = 128 * 1024 * 1024;
+const DEFAULT_MEMORY_LIMIT = 64 * 1024 * 1024;
 const DEFAULT_MAX_OPEN_FILES = 128;
 
 /** Whether existing files are kept, replaced or refused is decided by the output. */
 export interface RestoreOptions extends AbortOptions {
   /** Requests to the storage at once. Default 8. */
   readonly parallel?: number;
-  /** Bytes of file contents and directory streams held at once. Default 128 MiB. */
+  /** Bytes of file contents and directory streams held at once. Default 64 MiB. */
   readonly memoryLimit?: number;
   /** Files being written at once. Default 128. */
   readonly maxOpenFiles?: number;
