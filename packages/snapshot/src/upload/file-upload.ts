@@ -43,7 +43,7 @@ interface FilePart {
 }
 
 /** The parts in which Kopia stores a file of `size` bytes. Source: docs/format/object.md, "concatenation". */
-export function fileParts(size: number, threshold: number | undefined): readonly FilePart[] {
+function fileParts(size: number, threshold: number | undefined): readonly FilePart[] {
   if (threshold === undefined || threshold <= 0 || size <= threshold) {
     return [{ start: 0, length: undefined }];
   }
@@ -69,12 +69,12 @@ export class FileUpload {
 
   /**
    * Takes a small file into a batch as soon as there is room; `stored` settles when it is in the repository.
-   * Undefined: the file is not small and `run` has to stream it.
+   * Undefined: the file is not small, or not at hand, and `run` has to stream it.
    */
   async startIfSmall(): Promise<{ readonly stored: Promise<UploadedFile> } | undefined> {
     const { batcher } = this.#environment;
     const { size } = this.#file;
-    if (size > SMALL_FILE_LENGTH) return undefined;
+    if (size > SMALL_FILE_LENGTH || this.#file.stream !== undefined) return undefined;
     if (!batcher.hasRoom(size, this.#options)) await batcher.makeRoom(size, this.#options);
     return { stored: this.#finishSmall(batcher.add(this.#file, this.#options)) };
   }
@@ -127,6 +127,8 @@ export class FileUpload {
   async #storePart(
     part: FilePart,
   ): Promise<{ readonly objectID: ObjectID; readonly size: number }> {
+    if (this.#file.stream !== undefined)
+      return this.#storeStream(this.#file.stream(part, this.#environment));
     const { writer, signal } = this.#environment;
     const reader = this.#file.open();
     try {
@@ -158,6 +160,23 @@ export class FileUpload {
       }
     } finally {
       reader.close();
+    }
+  }
+
+  async #storeStream(
+    pieces: AsyncIterable<Uint8Array>,
+  ): Promise<{ readonly objectID: ObjectID; readonly size: number }> {
+    const { writer, signal, onBytes } = this.#environment;
+    await using object = writer.newObjectWriter(objectOptions(this.#options, signal));
+    this.#writers.add(object);
+    try {
+      for await (const piece of pieces) {
+        await object.write(piece);
+        onBytes(piece.length);
+      }
+      return { objectID: await object.result(), size: object.length };
+    } finally {
+      this.#writers.delete(object);
     }
   }
 }
