@@ -47,6 +47,17 @@ export interface FileEntry extends EntryMetadata {
    * file does not end within `target`, whose contents are then undefined. SOURCE_UNREADABLE if it fails.
    */
   readWhole(target: Uint8Array): number | undefined;
+  /**
+   * Set by a source that has to wait for its bytes, such as another repository: content from `start`, `length` bytes
+   * or all that is left. An upload then calls nothing else. SOURCE_UNREADABLE if it fails.
+   */
+  stream?(part: StreamedPart, options?: AbortOptions): AsyncIterable<Uint8Array>;
+}
+
+/** Bytes of a file; `length` undefined: to its end. */
+export interface StreamedPart {
+  readonly start: number;
+  readonly length: number | undefined;
 }
 
 export interface DirectoryEntry extends EntryMetadata {

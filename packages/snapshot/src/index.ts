@@ -46,6 +46,7 @@ export {
   type ErrorEntry,
   type FileEntry,
   type FileReader,
+  type StreamedPart,
   type SymlinkEntry,
   type UnknownEntry,
 } from './entry.ts';
@@ -70,6 +71,14 @@ export {
   type CopyHistoryEvent,
   type CopyHistoryOptions,
 } from './history/copy-history.ts';
+export {
+  migratePolicies,
+  migrateSnapshots,
+  type MigrateEvent,
+  type MigrateOptions,
+  type MigratePoliciesOptions,
+} from './migrate/migrate-snapshots.ts';
+export { openRepositorySource, type RepositorySourceOptions } from './migrate/repository-source.ts';
 export { goModeFromPosix, posixModeFromGo } from './mode.ts';
 export { DEFAULT_POLICY, EMPTY_POLICY, type Policy } from './policy/policy.ts';
 export { policyLabels, policyTarget } from './policy/policy-labels.ts';

@@ -102,12 +102,9 @@ export class DirectoryUpload {
 
   async #uploadChildren(directory: DirectoryEntry): Promise<number> {
     const children = await directory.readChildren({ signal: this.#run.signal });
-    const { context, isCacheDirectory } = directoryRules(
-      this.#parentContext,
-      this.#path,
-      this.#policyNode,
-      children,
-    );
+    const { context, isCacheDirectory } = this.#run.applyIgnoreRules
+      ? directoryRules(this.#parentContext, this.#path, this.#policyNode, children)
+      : { context: this.#parentContext, isCacheDirectory: false };
     if (isCacheDirectory) {
       this.#run.counters.excludedDirCount += 1;
       return 0;

@@ -49,6 +49,8 @@ export interface UploadRunOptions {
   readonly failFast: boolean;
   /** 0 to 100: how likely an unchanged file is read all the same. */
   readonly forceHashPercent: number;
+  /** False: everything is stored, whatever rules the policy and the tree have. */
+  readonly applyIgnoreRules: boolean;
   /** 0 to 1. */
   readonly randomFraction: () => number;
   readonly actions: FolderActions;
@@ -72,6 +74,7 @@ export class UploadRun {
   readonly actions: FolderActions;
   readonly onEvent: (event: UploadEvent) => void;
   readonly failFast: boolean;
+  readonly applyIgnoreRules: boolean;
   /** One less than the parallelism: the caller itself works too. */
   readonly places: Budget;
   readonly batcher: SmallFileBatcher;
@@ -87,6 +90,7 @@ export class UploadRun {
     this.actions = options.actions;
     this.onEvent = options.onEvent;
     this.failFast = options.failFast;
+    this.applyIgnoreRules = options.applyIgnoreRules;
     this.places = new Budget(Math.max(0, options.parallelism - 1));
     this.batcher = new SmallFileBatcher(writer, signal);
     this.fileEnvironment = {

@@ -31,6 +31,8 @@ export interface UploadOptions {
   readonly failFast?: boolean;
   /** 0 to 100: share of unchanged files that are read all the same. */
   readonly forceHashPercent?: number;
+  /** Default true. False: everything is stored, whatever rules the policy and the tree have. */
+  readonly applyIgnoreRules?: boolean;
   readonly actions?: FolderActions;
   readonly placeholderOf?: PlaceholderReader | undefined;
   /** Stores a partial snapshot from time to time, from which a later run goes on. */
@@ -114,6 +116,7 @@ function newRun(writer: RepositoryWriter, options: UploadOptions, signal: AbortS
     parallelism: chosen === undefined || chosen <= 0 ? options.defaultParallelism : chosen,
     uploadLimitBytes: options.uploadLimitBytes,
     failFast: options.failFast ?? false,
+    applyIgnoreRules: options.applyIgnoreRules ?? true,
     forceHashPercent: options.forceHashPercent ?? 0,
     randomFraction: () => {
       random(new Uint8Array(fraction.buffer));
