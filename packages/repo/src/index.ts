@@ -168,3 +168,10 @@ export type {
   WritableRepository,
   WriteSessionOptions,
 } from './repository-contract.ts';
+export {
+  syncStorages,
+  type SyncEvent,
+  type SyncOptions,
+  type SyncResult,
+  type SyncTally,
+} from './sync/sync-storages.ts';
