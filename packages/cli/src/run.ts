@@ -9,7 +9,7 @@ import { describeLine } from './grammar/help.ts';
 import { parseCommandLine, type ParsedLine } from './grammar/parse.ts';
 import { UsageError } from './grammar/usage-error.ts';
 import { createLog } from './log.ts';
-import { createTimeFormat } from './output/times.ts';
+import { createTimeFormat, type TimeFormat } from './output/times.ts';
 import { ProgressLine } from './progress/progress-line.ts';
 import { catchSignals } from './signals.ts';
 import { packageVersion } from './version.ts';
@@ -70,6 +70,7 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
   });
   const signals = catchSignals((message) => log.info(message));
   log.debug(`longshore ${packageVersion()}, node ${process.version}: ${line.path.join(' ')}`);
+  let times: TimeFormat | undefined;
   try {
     const context: CommandContext = {
       env,
@@ -83,7 +84,11 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
       stdin: process.stdin,
       log,
       progress,
-      times: createTimeFormat(flags.timezone),
+      // Node's tables of time zones are slow to load, and many commands show no time.
+      get times() {
+        times ??= createTimeFormat(flags.timezone);
+        return times;
+      },
       stopSignal: signals.stopSignal,
       signal: signals.signal,
       handleStop: signals.handleStop,

@@ -19,7 +19,7 @@ export async function describeLine(line: ParsedLine, options: HelpOptions): Prom
 /** Usage, what it does, arguments and flags. */
 export function describeCommand(command: Command, name: string, options: HelpOptions): string {
   const { flags, args, summary, details } = command;
-  const sections = [`Usage: ${name} ${usageOf(command)}`.trimEnd(), summary];
+  const sections = [`Usage: ${name} ${commandUsage(command)}`.trimEnd(), summary];
   if (details !== undefined) sections.push(details);
   const shownArguments = Object.entries(args).map(([label, argument]): [string, string] => [
     argumentLabel(label, argument),
@@ -76,7 +76,8 @@ export async function listCommands(
   return lists.flat();
 }
 
-function usageOf({ flags, args }: Command): string {
+/** What follows the name of a command. */
+export function commandUsage({ flags, args }: Command): string {
   const required = Object.entries(flags)
     .filter(([, flag]) => flag.required)
     .map(([name, flag]) => `--${name}=${placeholderOf(name, flag)}`);
