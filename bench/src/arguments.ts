@@ -39,6 +39,7 @@ export interface AutoOptions {
   readonly apply: boolean;
   readonly s3: S3Flags;
   readonly json: string | undefined;
+  readonly build: boolean;
 }
 
 export interface EstimateOptions {
@@ -51,6 +52,7 @@ export interface EstimateOptions {
   readonly changedPercent: number | undefined;
   readonly s3: S3Flags;
   readonly json: string | undefined;
+  readonly build: boolean;
 }
 
 /** Under the names that Kopia has for them. */
@@ -130,8 +132,17 @@ const FLAGS_OF: Readonly<Record<Command['kind'], readonly FlagName[]>> = {
     'no-build',
     'longshore',
   ],
-  auto: ['target', 'sample', 'sample-size', 'apply', 'json', ...S3_FLAGS],
-  estimate: ['target', 'compression', 'hash', 'splitter', 'changed-percent', 'json', ...S3_FLAGS],
+  auto: ['target', 'sample', 'sample-size', 'apply', 'json', 'no-build', ...S3_FLAGS],
+  estimate: [
+    'target',
+    'compression',
+    'hash',
+    'splitter',
+    'changed-percent',
+    'json',
+    'no-build',
+    ...S3_FLAGS,
+  ],
   report: ['results', 'html', 'page', 'check'],
   list: [],
   help: [],
@@ -210,6 +221,7 @@ function autoOptions(values: Values): AutoOptions {
     apply: values.apply ?? false,
     s3: s3Flags(values),
     json: values.json,
+    build: values['no-build'] !== true,
   };
 }
 
@@ -225,6 +237,7 @@ function estimateOptions(values: Values, directory: string | undefined): Estimat
     changedPercent: changed === undefined ? undefined : percent('changed-percent', changed),
     s3: s3Flags(values),
     json: values.json,
+    build: values['no-build'] !== true,
   };
 }
 

@@ -5,8 +5,17 @@ import { join } from 'node:path';
 /** The checkout. */
 export const PROJECT_ROOT: string = join(import.meta.dirname, '..', '..');
 
+export type RunnerName =
+  | 'child-usage'
+  | 'engine'
+  | 'estimate'
+  | 'kernels'
+  | 'longshore-cli'
+  | 'probe-sample'
+  | 'probe-storage';
+
 /** Compiled programs that the bench runs: what is shipped is measured, not the sources. */
-export function runnerPath(name: 'child-usage' | 'engine' | 'kernels' | 'longshore-cli'): string {
+export function runnerPath(name: RunnerName): string {
   return join(PROJECT_ROOT, 'bench', 'dist', 'runners', `${name}.js`);
 }
 

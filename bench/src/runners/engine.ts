@@ -142,7 +142,7 @@ async function open(request: EngineRequest, lookups: number): Promise<EngineAnsw
   const residentBytes = process.memoryUsage.rss() - before;
   const ids: ContentID[] = [];
   let contents = 0;
-  for (const { contentID } of repository.contents.iterateContents()) {
+  for (const { contentID } of repository.contents.iterateContents({ prefix: '' })) {
     if (contents++ % 97 === 0 && ids.length < lookups) ids.push(contentID);
   }
   const lookupsAt = performance.now();

@@ -7,18 +7,17 @@ const RATE = /(\d+(?:\.\d+)?)\s*([KMGT]?B)\s*\/\s*s/;
 
 /**
  * Bytes per second by name from what `kopia benchmark` prints. The splitters are taken from the lines printed as they
- * run, for the ranking below cuts numbers off; of compression only the first table is read, that of compressing.
+ * run, for the ranking below cuts numbers off; of the second table of compressors names end in ` (decompress)`.
  */
 export function parseKopiaBenchmark(output: string): ReadonlyMap<string, number> {
-  const lines = output.split('\n');
-  const ranked = rates(untilDecompression(lines), RANKED);
-  const plain = rates(lines, PLAIN);
-  return plain.size > 0 ? plain : ranked;
-}
-
-function untilDecompression(lines: readonly string[]): readonly string[] {
-  const end = lines.findIndex((line) => line.startsWith('Decompressing'));
-  return end < 0 ? lines : lines.slice(0, end);
+  const [compressing = '', decompressing = ''] = output.split(/^Decompressing /m);
+  const plain = rates(compressing.split('\n'), PLAIN);
+  if (plain.size > 0) return plain;
+  const found = rates(compressing.split('\n'), RANKED);
+  for (const [name, rate] of rates(decompressing.split('\n'), RANKED)) {
+    found.set(`${name} (decompress)`, rate);
+  }
+  return found;
 }
 
 function rates(lines: readonly string[], pattern: RegExp): Map<string, number> {
