@@ -47,11 +47,13 @@ Flags may stand anywhere after the command that has them; the following ones bel
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
   if (rows.length === 0) return [];
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [[line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n')];
 }
 
 function code(text: string): string {
   return `\`${text}\``;
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }

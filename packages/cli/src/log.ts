@@ -91,7 +91,7 @@ function sweepLogs(folder: string, flags: GlobalFlagValues): void {
   const files = readdirSync(folder)
     .filter((name) => name.startsWith('longshore-') && name.endsWith('.log'))
     .sort()
-    .reverse();
+    .toReversed();
   const oldest = Date.now() - Number(flags['log-dir-max-age'] / BigInt(MILLISECONDS));
   const maxBytes = flags['log-dir-max-total-size-mb'] * MEGABYTE;
   let bytes = 0;

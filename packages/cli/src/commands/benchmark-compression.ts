@@ -122,8 +122,6 @@ function printTable(context: CommandContext, results: readonly CompressionResult
   context.print(
     `     Compression                Compressed   Compress     Decompress\n${'-'.repeat(68)}\n`,
   );
-  const rate = (bytesPerSecond: number | undefined): string =>
-    (bytesPerSecond === undefined ? '-' : formatRate(bytesPerSecond)).padEnd(12);
   for (const [index, result] of results.entries()) {
     const { name, compressedLength, compressing, decompressing } = result;
     const fields = [
@@ -134,4 +132,8 @@ function printTable(context: CommandContext, results: readonly CompressionResult
     ];
     context.print(`${fields.join(' ').trimEnd()}\n`);
   }
+}
+
+function rate(bytesPerSecond: number | undefined): string {
+  return (bytesPerSecond === undefined ? '-' : formatRate(bytesPerSecond)).padEnd(12);
 }

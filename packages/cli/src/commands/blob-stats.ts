@@ -20,7 +20,7 @@ export const command: Command = defineCommand({
         context.progress.update(() => `${histogram.count} blobs, ${formatBytes(histogram.bytes)}`);
       }
       context.progress.clear();
-      const show = (bytes: number): string => (flags.raw ? String(bytes) : formatBytes(bytes));
+      const show: (bytes: number) => string = flags.raw ? String : (bytes) => formatBytes(bytes);
       const { count, bytes } = histogram;
       context.print(`Count: ${count}\nTotal: ${show(bytes)}\n`);
       if (count === 0) return;

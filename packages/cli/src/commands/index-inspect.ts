@@ -60,9 +60,10 @@ async function readBlob(
   return { blob, entries: await inspector.readEntries(blob.id, { signal }) };
 }
 
-function printEntry({ print, times }: CommandContext, blob: BlobMetadata, info: ContentInfo): void {
+function printEntry(context: CommandContext, blob: BlobMetadata, info: ContentInfo): void {
+  const { times } = context;
   const created = times.showPrecisely(BigInt(info.timestampSeconds) * NANOSECONDS_PER_SECOND);
-  print(
+  context.print(
     `${times.showPrecisely(blob.timestamp)} ${blob.id} ${info.contentID} ` +
       `${info.deleted ? 'deleted' : 'created'} ${created} ` +
       `${info.packBlobID} ${info.packOffset} ${info.packedLength}\n`,

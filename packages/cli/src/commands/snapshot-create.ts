@@ -289,13 +289,15 @@ async function refuseActions(
       target.userName === source.userName &&
       target.path.startsWith(`${source.path}/`),
   );
-  const hasActions = ({ actions }: Policy): boolean =>
-    Object.values(actions).some((action) => action !== undefined);
   if (![policy, ...below.map((stored) => stored.policy)].some(hasActions)) return;
   throw new LongshoreError(
     'UNSUPPORTED',
     `a policy of ${formatSource(source)} runs programs, which longshore cannot do yet; --force-disable-actions backs up without them`,
   );
+}
+
+function hasActions({ actions }: Policy): boolean {
+  return Object.values(actions).some((action) => action !== undefined);
 }
 
 async function markManual(

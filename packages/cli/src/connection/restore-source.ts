@@ -110,7 +110,7 @@ function inOrder(
 ): readonly SnapshotManifest[] {
   const newestFirst = snapshots.toSorted((a, b) => (a.startTime > b.startTime ? -1 : 1));
   if (snapshotTime === 'latest') return newestFirst;
-  if (snapshotTime === 'oldest') return newestFirst.reverse();
+  if (snapshotTime === 'oldest') return newestFirst.toReversed();
   const limit = parseTimeLimit(snapshotTime, BigInt(Date.now()) * 1_000_000n);
   return newestFirst.filter(({ startTime }) => startTime < limit);
 }

@@ -60,6 +60,5 @@ export function defineCommand<F extends Flags, A extends Arguments>(definition: 
     input: { readonly flags: FlagValues<F>; readonly args: ArgumentValues<A> },
   ) => Promise<void>;
 }): Command {
-  // The parser fills in exactly the flags and arguments of this definition.
-  return definition as unknown as Command;
+  return definition;
 }

@@ -35,7 +35,12 @@ export type FlagValues<F extends Flags> = {
   readonly [Name in keyof F]: F[Name] extends Flag<infer T> ? T : never;
 };
 
-interface OptionalBuilder<T> {
+interface ValueFlagOptions<T> extends FlagOptions {
+  readonly default?: T;
+  readonly required?: boolean;
+}
+
+interface ValueFlagBuilder<T> {
   (summary: string, options: FlagOptions & { readonly default: T }): Flag<T>;
   (summary: string, options: FlagOptions & { readonly required: true }): Flag<T>;
   (summary: string, options?: FlagOptions): Flag<T | undefined>;
@@ -45,11 +50,9 @@ interface OptionalBuilder<T> {
 export function valueFlag<T>(
   parse: (text: string) => T,
   format: (value: T) => string = String,
-): OptionalBuilder<T> {
-  return (
-    summary: string,
-    options: FlagOptions & { readonly default?: T; readonly required?: boolean } = {},
-  ): Flag<T> => {
+): ValueFlagBuilder<T> {
+  function build(summary: string, options?: ValueFlagOptions<T>): Flag<T>;
+  function build(summary: string, options: ValueFlagOptions<T> = {}): Flag<T | undefined> {
     const { default: fallback, required = false, ...rest } = options;
     return {
       ...rest,
@@ -59,9 +62,10 @@ export function valueFlag<T>(
       repeats: false,
       refused: false,
       defaultText: fallback === undefined ? undefined : format(fallback),
-      resolve: ([text]) => (text === undefined ? fallback! : parse(text)),
+      resolve: ([text]) => (text === undefined ? fallback : parse(text)),
     };
-  };
+  }
+  return build;
 }
 
 /** A flag that may be repeated. */

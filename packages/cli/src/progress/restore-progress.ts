@@ -28,7 +28,12 @@ export class RestoreProgress {
       case 'file-restored':
         this.#files += 1;
         break;
-      default:
+      case 'symlink-restored':
+      case 'directory-restored':
+      case 'placeholder-written':
+      case 'entry-skipped':
+      case 'extra-deleted':
+      case 'entry-failed':
         return;
     }
     this.#line.update(() => this.#text());

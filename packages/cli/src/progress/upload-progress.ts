@@ -49,7 +49,12 @@ export class UploadProgress {
       case 'entry-failed':
         if (!event.ignored) this.#errors += 1;
         break;
-      default:
+      case 'directory-started':
+      case 'directory-finished':
+      case 'file-hashing':
+      case 'entry-excluded':
+      case 'previous-unreadable':
+      case 'checkpoint':
         return;
     }
     this.#draw();
