@@ -175,3 +175,13 @@ export {
   type SyncResult,
   type SyncTally,
 } from './sync/sync-storages.ts';
+export { StoredPacks } from './content/stored-packs.ts';
+export type { LostContent } from './heal/examine-pack.ts';
+export {
+  healRepository,
+  type HealedPack,
+  type HealEvent,
+  type HealOptions,
+  type HealResult,
+  type PackProblem,
+} from './heal/heal-repository.ts';

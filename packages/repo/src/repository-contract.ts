@@ -2,6 +2,7 @@ import type { AbortOptions, BlobStorage, ByteRange } from './blob/storage.ts';
 import type { EpochNanoseconds } from './clock.ts';
 import type { CompressorName } from './compression/compressor.ts';
 import type { ContentID, ContentPrefix } from './content/content-id.ts';
+import type { ContentInfo } from './content/content-info.ts';
 import type { ContentManager } from './content/content-manager.ts';
 import type { ContentReader } from './content/content-reader.ts';
 import type { ObjectID } from './object/object-id.ts';
@@ -101,6 +102,11 @@ export interface WritableRepository extends Repository {
 export interface WriteSessionOptions extends AbortOptions {
   readonly onUpload?: (uploadedBytes: number) => void;
   readonly onHashed?: (length: number, duplicate: boolean) => void;
+  /**
+   * Asked about each content that an index names already. False: the storage has lost it, and it is stored again. See
+   * `StoredPacks`. Default: indexes are believed.
+   */
+  readonly isStored?: (info: ContentInfo) => boolean;
 }
 
 /** Reads see what this writer wrote. Disposing never commits. */

@@ -306,6 +306,7 @@ function sessionOptions(
     },
     canCompress: (name) => parts.compressors.byName(name).compress !== undefined,
     startSession: (signal) => startSession(parts, buffers, options, signal),
+    isStored: options.isStored,
     events: options.onHashed === undefined ? {} : { onHashed: options.onHashed },
     signal: options.signal,
   };

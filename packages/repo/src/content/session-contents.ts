@@ -40,6 +40,8 @@ export interface SessionContentsOptions {
   /** Stores the session's marker and makes its pack writer. */
   readonly startSession: (signal: AbortSignal | undefined) => Promise<BatchSession>;
   readonly events?: ContentWriteEvents;
+  /** False: an index names the content and the storage has lost it, so that it is stored again. Default: always true. */
+  readonly isStored?: ((info: ContentInfo) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -324,7 +326,10 @@ export class SessionContents implements ContentManager {
   #claim(content: UnplacedContent): ClaimedContent | undefined {
     const { contentID } = content;
     const known = this.contentInfo(contentID);
-    if (known !== undefined && !known.deleted) return undefined;
+    const isThere = known !== undefined && !known.deleted;
+    if (isThere && (this.#isOwn(contentID) || this.#options.isStored?.(known) !== false)) {
+      return undefined;
+    }
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#sealing.set(contentID, promise);
     const settle = (stored: boolean): void => {
@@ -332,6 +337,10 @@ export class SessionContents implements ContentManager {
       resolve(stored);
     };
     return { ...content, timestampSeconds: this.#timestampAfter(known), settle };
+  }
+
+  #isOwn(id: ContentID): boolean {
+    return (this.#batch.entries.find(id) ?? this.#previous?.entries.find(id)) !== undefined;
   }
 
   async #store(
