@@ -71,6 +71,7 @@ export {
   type CopyHistoryEvent,
   type CopyHistoryOptions,
 } from './history/copy-history.ts';
+export { findDamagedEntries, type DamagedEntry } from './ledger/damage-ledger.ts';
 export {
   migratePolicies,
   migrateSnapshots,

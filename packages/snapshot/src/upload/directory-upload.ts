@@ -136,13 +136,13 @@ export class DirectoryUpload {
         await this.#spawn(() => this.#uploadDirectory(child, path, context));
         return;
       case 'f': {
-        const cached = this.#unchangedObject(child);
+        const cached = await this.#intactObject(child);
         if (cached !== undefined) this.#takeOver(child, path, cached);
         else await this.#startFile(child, path);
         return;
       }
       case 's': {
-        const cached = this.#unchangedObject(child);
+        const cached = await this.#intactObject(child);
         if (cached !== undefined) this.#takeOver(child, path, cached);
         else await this.#spawn(() => this.#uploadSymlink(child, path));
         return;
@@ -279,6 +279,12 @@ export class DirectoryUpload {
     const objectID = match?.objectID;
     if (objectID === undefined || !this.#run.isStored(objectID)) return undefined;
     return this.#run.isForcedToHash() ? undefined : objectID;
+  }
+
+  /** {@link #unchangedObject}, unless the storage has lost a part of it. */
+  async #intactObject(entry: FileEntry | SymlinkEntry): Promise<ObjectID | undefined> {
+    const objectID = this.#unchangedObject(entry);
+    return objectID !== undefined && (await this.#run.isIntact(objectID)) ? objectID : undefined;
   }
 
   #takeOver(entry: FileEntry | SymlinkEntry, path: string, objectID: ObjectID): void {

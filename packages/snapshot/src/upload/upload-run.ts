@@ -4,9 +4,11 @@ import {
   hasCode,
   LongshoreError,
   objectReference,
+  type ContentInfo,
   type ObjectID,
   type RepositoryWriter,
 } from '@longshore/repo';
+import { isDamage } from '../damage.ts';
 import type { DirEntry, IncompleteReason } from '../dir-manifest.ts';
 import { isPlaceholderName, type DirectoryEntry, type Entry, type FileEntry } from '../entry.ts';
 import { fileCompressor, metadataCompressor } from '../policy/compressor-choice.ts';
@@ -51,6 +53,8 @@ export interface UploadRunOptions {
   readonly forceHashPercent: number;
   /** False: everything is stored, whatever rules the policy and the tree have. */
   readonly applyIgnoreRules: boolean;
+  /** False: the storage has lost a content that an index names. Undefined: indexes are believed. */
+  readonly isStored: ((info: ContentInfo) => boolean) | undefined;
   /** 0 to 1. */
   readonly randomFraction: () => number;
   readonly actions: FolderActions;
@@ -170,6 +174,23 @@ export class UploadRun {
   isStored(id: ObjectID): boolean {
     const info = this.writer.contents.contentInfo(objectReference(id).contentID);
     return info !== undefined && !info.deleted;
+  }
+
+  /** Whether the storage still has every content of an object that an index names; always true unless it was looked at. */
+  async isIntact(id: ObjectID): Promise<boolean> {
+    const { isStored } = this.#options;
+    if (isStored === undefined) return true;
+    const { contents } = this.writer;
+    try {
+      for await (const contentID of this.writer.verifyObject(id, { signal: this.signal })) {
+        const info = contents.contentInfo(contentID);
+        if (info === undefined || info.deleted || !isStored(info)) return false;
+      }
+      return true;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return false;
+    }
   }
 
   async #runParts(parts: readonly (() => Promise<void>)[]): Promise<void> {

@@ -1,4 +1,11 @@
-import type { Clock, ManifestID, RandomSource, RepositoryWriter, Sleep } from '@longshore/repo';
+import type {
+  Clock,
+  ContentInfo,
+  ManifestID,
+  RandomSource,
+  RepositoryWriter,
+  Sleep,
+} from '@longshore/repo';
 import type { DirEntry, IncompleteReason } from '../dir-manifest.ts';
 import type { DirectoryEntry, FileEntry } from '../entry.ts';
 import { IgnoreContext } from '../policy/ignore-context.ts';
@@ -33,6 +40,11 @@ export interface UploadOptions {
   readonly forceHashPercent?: number;
   /** Default true. False: everything is stored, whatever rules the policy and the tree have. */
   readonly applyIgnoreRules?: boolean;
+  /**
+   * Heal: false for a content that an index names and the storage has lost, so that unchanged files which stand on it
+   * are read again. The writer is to have the same. See `StoredPacks`.
+   */
+  readonly isStored?: ((info: ContentInfo) => boolean) | undefined;
   readonly actions?: FolderActions;
   readonly placeholderOf?: PlaceholderReader | undefined;
   /** Stores a partial snapshot from time to time, from which a later run goes on. */
@@ -117,6 +129,7 @@ function newRun(writer: RepositoryWriter, options: UploadOptions, signal: AbortS
     uploadLimitBytes: options.uploadLimitBytes,
     failFast: options.failFast ?? false,
     applyIgnoreRules: options.applyIgnoreRules ?? true,
+    isStored: options.isStored,
     forceHashPercent: options.forceHashPercent ?? 0,
     randomFraction: () => {
       random(new Uint8Array(fraction.buffer));
