@@ -111,9 +111,20 @@ export class KopiaClient implements AsyncDisposable {
 
   /** Standard output. {@link KopiaError} if the exit code is not 0. */
   async run(...args: readonly string[]): Promise<string> {
+    return (await this.#run(args)).stdout;
+  }
+
+  /** What a command tells its user, which is on standard error. */
+  async messages(...args: readonly string[]): Promise<string> {
+    return (await this.#run(args)).stderr;
+  }
+
+  async #run(
+    args: readonly string[],
+  ): Promise<{ readonly stdout: string; readonly stderr: string }> {
     const home = this.#home;
     try {
-      const { stdout } = await run(this.#binary, [...args, '--no-progress', '--no-use-keyring'], {
+      return await run(this.#binary, [...args, '--no-progress', '--no-use-keyring'], {
         maxBuffer: MAX_OUTPUT_BYTES,
         timeout: COMMAND_TIMEOUT_MS,
         env: {
@@ -127,7 +138,6 @@ export class KopiaClient implements AsyncDisposable {
           KOPIA_CHECK_FOR_UPDATES: 'false',
         },
       });
-      return stdout;
     } catch (error) {
       const { code, stderr } = error as { code?: unknown; stderr?: unknown };
       if (typeof stderr !== 'string') throw error;

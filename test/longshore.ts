@@ -17,7 +17,9 @@ import {
   initializeRepository,
   listSnapshots,
   loadPolicyTree,
+  restoreSnapshot,
   uploadTree,
+  verifySnapshots,
   type CreatedSnapshot,
   type CreateSnapshotOptions,
   type DirectoryEntry,
@@ -25,16 +27,16 @@ import {
   type SnapshotDraft,
   type SnapshotManifest,
   type SourceInfo,
+  type VerifyResult,
 } from '@longshore/snapshot';
 import { openLocalEntry, openLocalOutput } from '@longshore/snapshot/node';
-import { restoreSnapshot } from '../packages/snapshot/src/restore/restore.ts';
-import type { VerifyResult } from '../packages/snapshot/src/verify/verify-options.ts';
-import { verifySnapshots } from '../packages/snapshot/src/verify/verify.ts';
+import { runMaintenance, type MaintenanceResult } from '../packages/repo/src/maintenance/run.ts';
+import { snapshotGCTask } from '../packages/snapshot/src/gc/snapshot-gc.ts';
 
 /** Fewer than a machine may have: several test files run at once. */
 const WORKERS = 2;
 
-/** Who maintains new repositories: the default of `KopiaClient`. */
+/** The default of `KopiaClient`: its owner of maintenance is also ours. */
 const TESTER: ClientIdentity = { userName: 'tester', hostName: 'kopia-host' };
 
 const algorithms = nativeAlgorithms();
@@ -64,6 +66,7 @@ export class LongshoreClient implements AsyncDisposable {
     const repository = await createRepository({
       ...format,
       ...engineOptions(threads),
+      identity: owner,
       storage: await openFilesystemStorage({ path }),
       password,
     });
@@ -75,7 +78,7 @@ export class LongshoreClient implements AsyncDisposable {
     const { path, password, threads } = options;
     const storage = await openFilesystemStorage({ path });
     return new LongshoreClient(
-      await openRepository({ ...engineOptions(threads), storage, password }),
+      await openRepository({ ...engineOptions(threads), identity: TESTER, storage, password }),
     );
   }
 
@@ -133,6 +136,16 @@ export class LongshoreClient implements AsyncDisposable {
       entry === undefined ? [] : [{ name: id, entry }],
     );
     return verifySnapshots(this.repository, roots, { verifyFilesPercent: 100, maxErrors: -1 });
+  }
+
+  /** Full maintenance that waits for nobody, as `kopia maintenance run --full --safety=none`. */
+  async maintain(): Promise<MaintenanceResult> {
+    await this.repository.refresh();
+    return runMaintenance(this.repository, {
+      mode: 'full',
+      safety: 'none',
+      snapshotGC: snapshotGCTask,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

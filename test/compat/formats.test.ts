@@ -76,6 +76,8 @@ describe
       expect(
         (await kopia.snapshot(tree, '--override-source=tester@kopia-host:/data')).rootEntry.obj,
       ).toBe(second!.rootEntry!.objectID);
+      // A directory that Kopia would have written otherwise is one that it rewrites.
+      expect(await kopia.messages('snapshot', 'fix', 'invalid-files')).toContain('No changes.');
       await kopia.run('snapshot', 'delete', first!.id, '--delete');
       await kopia.run('maintenance', 'run', '--full', '--safety=none');
 
@@ -86,7 +88,7 @@ describe
       expect(await describeTree(again)).toEqual(expected);
     });
 
-    it('what Kopia writes, longshore verifies, restores and continues', async () => {
+    it('what Kopia writes, longshore verifies, restores, continues and maintains', async () => {
       using work = new Workspace('formats');
       const path = work.folder('repo');
       const tree = work.folder('data');
@@ -121,6 +123,16 @@ describe
       expect(next!.stats.nonCachedFiles).toBe(0);
       expect((await kopia.snapshots()).map(({ id }) => id)).toEqual([theirs.id, next!.id]);
       await kopia.verify();
+
+      changeTree(tree, createSeededRandom(4));
+      const last = await kopia.snapshot(tree, '--override-source=tester@kopia-host:/data');
+      await ours.snapshots();
+      await ours.deleteSnapshot(theirs.id);
+      await ours.deleteSnapshot(next!.id);
+      expect(await ours.maintain()).toMatchObject({ mode: 'full' });
+      expect((await kopia.snapshots()).map(({ id }) => id)).toEqual([last.id]);
+      await kopia.verify();
+      expect(await ours.verify()).toMatchObject({ errorCount: 0, finished: true });
     });
   },
 );
