@@ -25,7 +25,7 @@ import { SessionContents } from './session-contents.ts';
 import { createSessionID } from './session-id.ts';
 import { deleteSessionMarkers, putSessionMarker } from './write-session.ts';
 
-const SLOT_SIZE = 16 * 1024;
+const DEFAULT_SLOT_SIZE = 16 * 1024;
 const SECRET = new Uint8Array(32).fill(1);
 const MASTER_KEY = new Uint8Array(32).fill(2);
 
@@ -43,7 +43,10 @@ export interface ContentWorldOptions {
 
 export interface ClientOptions {
   readonly cache?: ContentCache;
+  /** Default 4. */
   readonly slotCount?: number;
+  /** Bytes. Default 16 KiB. */
+  readonly slotSize?: number;
   /** Puts something around the storage of this client. */
   readonly around?: (storage: BlobStorage) => BlobStorage;
   readonly aroundPreparer?: (preparer: ContentPreparer) => ContentPreparer;
@@ -88,7 +91,8 @@ export async function createContentWorld(options: ContentWorldOptions = {}): Pro
 
   async function openClient(client: ClientOptions = {}): Promise<ContentClient> {
     const own = client.around?.(storage) ?? storage;
-    const slots = createSlotPool({ slotSize: SLOT_SIZE, count: client.slotCount ?? 4 });
+    const { slotSize = DEFAULT_SLOT_SIZE, slotCount = 4 } = client;
+    const slots = createSlotPool({ slotSize, count: slotCount });
     const inThread = createInThreadPreparer(kernel, slots);
     const preparer = client.aroundPreparer?.(inThread) ?? inThread;
     const { cache } = client;
@@ -116,7 +120,7 @@ export async function createContentWorld(options: ContentWorldOptions = {}): Pro
     function newWriter(writer: WriterOptions = {}): SessionContents {
       const buffers = new PackBuffers({
         parallelUploads: writer.parallelUploads ?? 1,
-        capacity: format.maxPackSize + kernel.sealedLength(SLOT_SIZE) + REPLICA.length + 32,
+        capacity: format.maxPackSize + kernel.sealedLength(slotSize) + REPLICA.length + 32,
         createBuffer: (length) => new Uint8Array(length),
       });
       return new SessionContents({

@@ -17,6 +17,9 @@ const MAX_INDEX_OBJECT_LENGTH = 1024 * 1024 * 1024;
 /** Most chunks of one object; at the default splitter's average that is 64 TiB. */
 const MAX_CHUNKS = 2 ** 24;
 
+/** Most index objects within one object. Kopia's lists are flat: only nesting repeats an index object. */
+const MAX_INDEX_OBJECTS = 4096;
+
 /** Chunks that a stream reads ahead. */
 const READ_AHEAD_CHUNKS = 3;
 
@@ -36,7 +39,8 @@ export async function objectChunks(
     return [{ start: 0, length: await directLength(environment, id, options), objectID: id }];
   }
   const chunks: ObjectChunk[] = [];
-  await collectChunks(environment, { id, index, start: 0, depth: 1 }, chunks, options);
+  const nesting = new Nesting();
+  await collectChunks(environment, { id, index, start: 0, depth: 1, nesting }, chunks, options);
   return chunks;
 }
 
@@ -46,18 +50,30 @@ interface NestedObject {
   readonly index: ObjectID;
   readonly start: number;
   readonly depth: number;
+  readonly nesting: Nesting;
+}
+
+/** Bounds how index objects list each other: each could multiply what the ones below it list. */
+class Nesting {
+  #count = 0;
+
+  enter(id: ObjectID, depth: number): void {
+    this.#count += 1;
+    if (depth <= MAX_INDIRECTION && this.#count <= MAX_INDEX_OBJECTS) return;
+    throw new CorruptDataError(
+      `object ${id}: index object ${this.#count} of one object, ${depth} deep`,
+    );
+  }
 }
 
 /** Appends the chunks of `object` to `chunks`; returns where it ends. */
 async function collectChunks(
   environment: ObjectReaderEnvironment,
-  { id, index, start, depth }: NestedObject,
+  { id, index, start, depth, nesting }: NestedObject,
   chunks: ObjectChunk[],
   options: AbortOptions,
 ): Promise<number> {
-  if (depth > MAX_INDIRECTION) {
-    throw new CorruptDataError(`object ${id}: index objects nested ${depth} deep`);
-  }
+  nesting.enter(id, depth);
   let end = start;
   for (const chunk of await listedChunks(environment, id, index, options)) {
     const placed = { ...chunk, start: start + chunk.start };
@@ -66,7 +82,8 @@ async function collectChunks(
     if (nestedIndex === undefined) {
       chunks.push(placed);
     } else {
-      const nested = { ...placed, id: chunk.objectID, index: nestedIndex, depth: depth + 1 };
+      const inner = { id: chunk.objectID, index: nestedIndex, depth: depth + 1, nesting };
+      const nested = { ...inner, start: placed.start };
       if ((await collectChunks(environment, nested, chunks, options)) !== end) {
         throw new CorruptDataError(
           `object ${chunk.objectID}: not the ${chunk.length} bytes that the index object above it says`,
@@ -131,13 +148,13 @@ export async function* verifyObject(
   id: ObjectID,
   options: AbortOptions = {},
 ): AsyncGenerator<ContentID, void, void> {
-  yield* verifyNested(environment, id, 0, options);
+  yield* verifyNested(environment, id, { depth: 1, nesting: new Nesting() }, options);
 }
 
 async function* verifyNested(
   environment: ObjectReaderEnvironment,
   id: ObjectID,
-  depth: number,
+  { depth, nesting }: Pick<NestedObject, 'depth' | 'nesting'>,
   options: AbortOptions,
 ): AsyncGenerator<ContentID, void, void> {
   options.signal?.throwIfAborted();
@@ -146,13 +163,12 @@ async function* verifyNested(
     yield existingContent(environment, id);
     return;
   }
-  if (depth >= MAX_INDIRECTION) {
-    throw new CorruptDataError(`object ${id}: index objects nested deeper than ${depth}`);
-  }
-  yield* verifyNested(environment, index, depth + 1, options);
+  nesting.enter(id, depth);
+  const below = { depth: depth + 1, nesting };
+  yield* verifyNested(environment, index, below, options);
   for (const { objectID } of await listedChunks(environment, id, index, options)) {
     if (indexObjectID(objectID) === undefined) yield existingContent(environment, objectID);
-    else yield* verifyNested(environment, objectID, depth + 1, options);
+    else yield* verifyNested(environment, objectID, below, options);
   }
 }
 
