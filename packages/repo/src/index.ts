@@ -108,7 +108,7 @@ export {
   type ErrorFacts,
 } from './errors.ts';
 export { changePassword, setParameters, type ParameterChanges } from './format/change-format.ts';
-export type { FormatManager } from './format/format-manager.ts';
+export { openFormat, type FormatManager } from './format/format-manager.ts';
 export {
   encodeGoJSON,
   encodeGoString,
