@@ -134,6 +134,23 @@ export class VirtualRepository {
     return all;
   }
 
+  /** Flips a bit of a stored directory; the function undoes it. */
+  async damageDirectory(): Promise<() => Promise<unknown>> {
+    await using repository = await this.open('vandal');
+    const [directory] = repository.contents.iterateContents({ prefix: 'k' });
+    const { packBlobID, packOffset } = directory!;
+    const sound = await this.storage.getBlob(packBlobID);
+    const damaged = sound.slice();
+    damaged[packOffset + 5]! ^= 1;
+    const { timestamp } = await this.storage.getMetadata(packBlobID);
+    const put = async (bytes: Uint8Array): Promise<void> => {
+      await this.storage.putBlob(packBlobID, bytes);
+      this.storage.setTimestamp(packBlobID, timestamp);
+    };
+    await put(damaged);
+    return () => put(sound);
+  }
+
   async names(prefix = ''): Promise<readonly string[]> {
     const ids: string[] = [];
     for await (const { id } of this.storage.listBlobs(prefix)) ids.push(id);
