@@ -210,18 +210,18 @@ describe('a manifest', () => {
   });
 });
 
-describe('merging manifest contents', () => {
-  /** As many contents as merging takes, each with one manifest and the last with one that is deleted. */
-  async function worldWithMany(count: number): Promise<ContentWorld> {
-    const world = await createContentWorld();
-    for (let number = 0; number < count; number++) {
-      const writer = await openWriter(world);
-      writer.manifests.put(NOTE, { number });
-      await writer.flush();
-    }
-    return world;
+/** So many manifest contents with one manifest each. */
+async function worldWithMany(count: number): Promise<ContentWorld> {
+  const world = await createContentWorld();
+  for (let number = 0; number < count; number++) {
+    const writer = await openWriter(world);
+    writer.manifests.put(NOTE, { number });
+    await writer.flush();
   }
+  return world;
+}
 
+describe('merging manifest contents', () => {
   it('happens at the first flush that finds sixteen of them, and loses nothing', async () => {
     const world = await worldWithMany(16);
     expect(await manifestContents(world)).toHaveLength(16);
