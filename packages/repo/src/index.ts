@@ -185,3 +185,11 @@ export {
   type HealResult,
   type PackProblem,
 } from './heal/heal-repository.ts';
+export {
+  verifyRotating,
+  type RotatingVerificationEvent,
+  type RotatingVerificationOptions,
+  type RotatingVerificationResult,
+} from './verification/rotating-verification.ts';
+export type { RotationCoverage } from './verification/rotation.ts';
+export type { BlobDamage } from './verification/verify-blob.ts';
