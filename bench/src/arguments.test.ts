@@ -5,7 +5,13 @@ describe('the command line', () => {
   it('runs scenarios with five pairs at full size unless it says otherwise', () => {
     expect(parseCommand(['first-big', 'restore'])).toMatchObject({
       kind: 'run',
-      options: { scenarios: ['first-big', 'restore'], pairs: 5, scale: 1, against: [], build: true },
+      options: {
+        scenarios: ['first-big', 'restore'],
+        pairs: 5,
+        scale: 1,
+        against: [],
+        build: true,
+      },
     });
   });
 

@@ -291,7 +291,8 @@ function positive(
 
 function percent(name: FlagName, text: string): number {
   const value = Number(text);
-  if (text === '' || !(value >= 0 && value <= 100)) throw new UsageError(`--${name} ${text}: 0 to 100`);
+  if (text === '' || !(value >= 0 && value <= 100))
+    throw new UsageError(`--${name} ${text}: 0 to 100`);
   return value;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseUploads, propose, rankChoices } from './choices.ts';
 import type { SampleProbe } from './runners/probe-sample.ts';
-import type { StorageProbe } from './runners/probe-storage.ts';
+import type { PutRate, StorageProbe } from './runners/probe-storage.ts';
 
 const MIB = 1024 ** 2;
 
@@ -43,7 +43,11 @@ function storage(bytesPerSecond: number): StorageProbe {
 describe('choices', () => {
   it('leave data as it is where the processor is what holds it back', () => {
     const [best] = rankChoices(sample, storage(1e11), 2);
-    expect(best).toMatchObject({ compression: 'none', hash: 'BLAKE3-256-128', boundBy: 'processor' });
+    expect(best).toMatchObject({
+      compression: 'none',
+      hash: 'BLAKE3-256-128',
+      boundBy: 'processor',
+    });
     // 1/4 + 1/2 + 0.8/2 ns a byte, 85 % of two cores
     expect(best?.bytesPerSecond).toBeCloseTo((0.85 * 2 * 1e9) / 1.15, -3);
   });
@@ -69,13 +73,11 @@ describe('choices', () => {
   });
 });
 
-describe('uploads', () => {
-  const put = (parallelism: number, packMiB: number, bytesPerSecond: number) => ({
-    parallelism,
-    packSize: packMiB * MIB,
-    bytesPerSecond,
-  });
+function put(parallelism: number, packMiB: number, bytesPerSecond: number): PutRate {
+  return { parallelism, packSize: packMiB * MIB, bytesPerSecond };
+}
 
+describe('uploads', () => {
   it('take the fewest connections and the smallest packs that come near the best rate', () => {
     const puts = [put(1, 20, 50), put(2, 20, 96), put(4, 20, 100), put(4, 40, 99)];
     expect(chooseUploads(puts)).toMatchObject({ parallelUploads: 2, packSize: 20 * MIB });

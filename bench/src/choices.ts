@@ -15,6 +15,8 @@ export interface Choice {
   readonly storedFraction: number;
   /** Puts of packs for a GB of source data. */
   readonly putsPerGB: number;
+  /** Of all processors together, for a GB of source data. */
+  readonly cpuSecondsPerGB: number;
 }
 
 export interface Proposal {
@@ -70,6 +72,7 @@ export function rankChoices(
             boundBy,
             storedFraction,
             putsPerGB: (GB * storedFraction) / packSize,
+            cpuSecondsPerGB: GB * secondsPerByte,
           });
         }
       }
@@ -79,11 +82,7 @@ export function rankChoices(
 }
 
 /** The first of the ranked choices with what goes with it. */
-export function propose(
-  sample: SampleProbe,
-  storage: StorageProbe,
-  cores: number,
-): Proposal {
+export function propose(sample: SampleProbe, storage: StorageProbe, cores: number): Proposal {
   const choice = rankChoices(sample, storage, cores)[0];
   if (choice === undefined) throw new Error('nothing was measured');
   const { parallelUploads, packSize } = chooseUploads(storage.puts);
@@ -127,14 +126,20 @@ function slowest(
   return entries.toSorted((a, b) => a[1] - b[1])[0]!;
 }
 
-/** Those that are fast enough by what they store, then the others by speed. */
+/** Those that are fast enough by what they store to the percent and then by what they compute; the others by speed. */
 function inOrder(choices: readonly Choice[]): readonly Choice[] {
   const fastest = Math.max(...choices.map(({ bytesPerSecond }) => bytesPerSecond));
   const isFast = ({ bytesPerSecond }: Choice): boolean => bytesPerSecond >= FAST_ENOUGH * fastest;
   return choices.toSorted(
     (a, b) =>
       Number(isFast(b)) - Number(isFast(a)) ||
-      (isFast(a) ? a.storedFraction - b.storedFraction : 0) ||
-      b.bytesPerSecond - a.bytesPerSecond,
+      (isFast(a)
+        ? percent(a.storedFraction) - percent(b.storedFraction) ||
+          a.cpuSecondsPerGB - b.cpuSecondsPerGB
+        : b.bytesPerSecond - a.bytesPerSecond),
   );
+}
+
+function percent(fraction: number): number {
+  return Math.round(100 * fraction);
 }

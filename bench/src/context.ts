@@ -75,7 +75,10 @@ export function timeLimit({ deadline, options }: ScenarioRun): number {
 }
 
 /** A new folder under `parent`, removed by `using`. */
-export function temporaryFolder(parent: string, name: string): Disposable & { readonly path: string } {
+export function temporaryFolder(
+  parent: string,
+  name: string,
+): Disposable & { readonly path: string } {
   mkdirSync(parent, { recursive: true });
   const path = mkdtempSync(join(parent, `${name}-`));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };

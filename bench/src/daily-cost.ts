@@ -47,7 +47,8 @@ export function estimateCosts(
   const folderShare = Math.min(1, changedFiles / Math.max(1, first.folders));
   const packBytes = first.packBytes * share;
   const packs = packBytes === 0 ? 0 : Math.ceil(packBytes / DEFAULT_PACK_SIZE);
-  const dailyStored = unchanged.packBytes + unchanged.otherBytes + packBytes + first.otherBytes * folderShare;
+  const dailyStored =
+    unchanged.packBytes + unchanged.otherBytes + packBytes + first.otherBytes * folderShare;
   const cost = (plain: Cost): Cost =>
     storage === undefined ? plain : { ...plain, seconds: withStorage(plain, storage) };
   return {

@@ -39,6 +39,8 @@ export function planFiles(dataset: Dataset): readonly PlannedFile[] {
       }));
     case 'mixed':
       return planMixed(dataset, shape.totalSize, shape.duplicates, seeded);
+    default:
+      return shape satisfies never;
   }
 }
 

@@ -1,6 +1,11 @@
 /** How the files of a data set are drawn. Sizes in bytes, for scale 1. */
 export type DatasetShape =
-  | { readonly kind: 'files'; readonly count: number; readonly minSize: number; readonly maxSize: number }
+  | {
+      readonly kind: 'files';
+      readonly count: number;
+      readonly minSize: number;
+      readonly maxSize: number;
+    }
   | {
       readonly kind: 'mixed';
       readonly totalSize: number;
@@ -96,6 +101,8 @@ export function scaleDataset(dataset: Dataset, scale: number): Dataset {
     case 'single':
     case 'image':
       return { ...dataset, shape: { ...shape, size: scaled(shape.size, 64 * 1024) } };
+    default:
+      return shape satisfies never;
   }
 }
 

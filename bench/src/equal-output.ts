@@ -141,4 +141,3 @@ export function freshClient(
   rmSync(home, { recursive: true, force: true });
   return peer.connect({ home, storage, format });
 }
-

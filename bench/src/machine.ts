@@ -103,6 +103,10 @@ function diskRates(parent: string): Readonly<Record<'diskWrite' | 'diskRead', nu
   }
 }
 
+function look(path: string): void {
+  statSync(path, { bigint: true });
+}
+
 /** Files looked at, and files of 4 KiB looked at and read, each second on one thread and from the page cache. */
 function fileRates(
   parent: string,
@@ -111,7 +115,6 @@ function fileRates(
   try {
     const paths = Array.from({ length: SMALL_FILES }, (_, index) => join(folder, `f${index}`));
     for (const path of paths) writeFileSync(path, new Uint8Array(4096));
-    const look = (path: string): void => void statSync(path, { bigint: true });
     return {
       entriesPerSecond: bestRate(SMALL_FILES, () => paths.forEach(look)),
       filesPerSecond: bestRate(SMALL_FILES, () => {

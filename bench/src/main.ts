@@ -30,6 +30,8 @@ async function main(argv: readonly string[]): Promise<number> {
         const { estimateCommand } = await import('./commands/estimate.ts');
         return await estimateCommand(command.options, output);
       }
+      default:
+        return command satisfies never;
     }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;

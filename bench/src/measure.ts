@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { runnerPath } from './project.ts';
+import { runnerParameters } from './project.ts';
 import type { Sample } from './result.ts';
 import type { UsageAnswer, UsageRequest } from './runners/child-usage.ts';
 
@@ -50,7 +50,11 @@ export async function measureProgram(
       timeLimitSeconds,
     };
     const answerFile = join(folder, 'answer');
-    await run(process.execPath, [runnerPath('child-usage'), JSON.stringify(request), answerFile]);
+    await run(process.execPath, [
+      ...runnerParameters('child-usage'),
+      JSON.stringify(request),
+      answerFile,
+    ]);
     const { status, signal, timedOut, ...usage } = JSON.parse(
       readFileSync(answerFile, 'utf8'),
     ) as UsageAnswer;

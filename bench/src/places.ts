@@ -4,7 +4,7 @@ import { forEachLimit } from '@longshore/repo';
 import { findMinio, startMinio } from '../../test/minio.ts';
 import type { StorageTarget } from './runners/engine-request.ts';
 import { openTarget } from './runners/engine-storage.ts';
-import { startS3Proxy, type S3Proxy } from './s3-proxy.ts';
+import { startS3Proxy } from './s3-proxy.ts';
 
 /** Where a scenario keeps its repositories. */
 export type PlaceKind = 'disk' | 's3' | 's3-latency' | 's3-slow';
@@ -37,7 +37,11 @@ export interface Place extends AsyncDisposable {
   /** The same repository through something that counts; itself on a disk, where nothing is counted. */
   counted(target: StorageTarget): StorageTarget;
   /** What `use` moved through `counted` targets; undefined on a disk. */
-  countTraffic<T>(use: () => Promise<T>): Promise<{ readonly result: T; readonly traffic?: Traffic }>;
+  countTraffic<T>(
+    use: () => Promise<T>,
+  ): Promise<{ readonly result: T; readonly traffic?: Traffic }>;
+  /** All that went over the timed line so far; undefined where timed runs go around it. */
+  timedTraffic(): Traffic | undefined;
   storedBytes(target: StorageTarget): Promise<number>;
   remove(target: StorageTarget): Promise<void>;
 }
@@ -49,13 +53,14 @@ export async function openPlace(kind: PlaceKind, folder: string): Promise<Place 
   return kind === 'disk' ? diskPlace(folder) : s3Place(kind);
 }
 
+function pathOf(target: StorageTarget): string {
+  if (target.kind !== 'filesystem') throw new Error('not a folder');
+  return target.path;
+}
+
 function diskPlace(folder: string): Place {
   const parent = join(folder, 'repositories');
   mkdirSync(parent, { recursive: true });
-  const pathOf = (target: StorageTarget): string => {
-    if (target.kind !== 'filesystem') throw new Error('not a folder');
-    return target.path;
-  };
   return {
     kind: 'disk',
     bytesPerSecond: undefined,
@@ -63,6 +68,7 @@ function diskPlace(folder: string): Place {
     timed: (target) => target,
     counted: (target) => target,
     countTraffic: async (use) => ({ result: await use() }),
+    timedTraffic: () => undefined,
     storedBytes: async (target) => folderBytes(pathOf(target)),
     remove: async (target) => rmSync(pathOf(target), { recursive: true, force: true }),
     async [Symbol.asyncDispose]() {},
@@ -80,6 +86,10 @@ export function folderBytes(folder: string): number {
   return bytes;
 }
 
+function through(target: StorageTarget, endpoint: string): StorageTarget {
+  return target.kind === 's3' ? { ...target, endpoint } : target;
+}
+
 async function s3Place(kind: Exclude<PlaceKind, 'disk'>): Promise<Place | undefined> {
   const binary = await findMinio();
   if (binary === undefined) return undefined;
@@ -92,8 +102,6 @@ async function s3Place(kind: Exclude<PlaceKind, 'disk'>): Promise<Place | undefi
     settings === undefined
       ? undefined
       : stack.use(await startS3Proxy({ target: minio.endpoint, ...settings }));
-  const through = (target: StorageTarget, endpoint: string): StorageTarget =>
-    target.kind === 's3' ? { ...target, endpoint } : target;
   const resources = stack.move();
   return {
     kind,
@@ -113,8 +121,9 @@ async function s3Place(kind: Exclude<PlaceKind, 'disk'>): Promise<Place | undefi
     async countTraffic(use) {
       const before = { ...counter.traffic };
       const result = await use();
-      return { result, traffic: difference(counter, before) };
+      return { result, traffic: trafficSince(before, counter.traffic) };
     },
+    timedTraffic: () => line && { ...line.traffic },
     async storedBytes(target) {
       await using storage = await openTarget(target);
       let bytes = 0;
@@ -132,10 +141,10 @@ async function s3Place(kind: Exclude<PlaceKind, 'disk'>): Promise<Place | undefi
   };
 }
 
-function difference({ traffic }: S3Proxy, before: Traffic): Traffic {
+export function trafficSince(before: Traffic, after: Traffic): Traffic {
   return {
-    requests: traffic.requests - before.requests,
-    bytesSent: traffic.bytesSent - before.bytesSent,
-    bytesReceived: traffic.bytesReceived - before.bytesReceived,
+    requests: after.requests - before.requests,
+    bytesSent: after.bytesSent - before.bytesSent,
+    bytesReceived: after.bytesReceived - before.bytesReceived,
   };
 }

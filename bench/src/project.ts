@@ -14,13 +14,27 @@ export type RunnerName =
   | 'probe-sample'
   | 'probe-storage';
 
-/** Compiled programs that the bench runs: what is shipped is measured, not the sources. */
-export function runnerPath(name: RunnerName): string {
-  return join(PROJECT_ROOT, 'bench', 'dist', 'runners', `${name}.js`);
+/**
+ * Set: programs run from the sources. For tests, which must not depend on a build; stripping types costs time and
+ * memory in each process and thread, so that figures mean nothing.
+ */
+const SOURCES_VARIABLE = 'LONGSHORE_BENCH_SOURCES';
+
+/** For Node, to run one of the programs that the bench measures: compiled, as what is shipped is. */
+export function runnerParameters(name: RunnerName): readonly string[] {
+  const folder = join(PROJECT_ROOT, 'bench');
+  return fromSources()
+    ? ['--conditions=longshore-source', join(folder, 'src', 'runners', `${name}.ts`)]
+    : [join(folder, 'dist', 'runners', `${name}.js`)];
+}
+
+function fromSources(): boolean {
+  return (process.env[SOURCES_VARIABLE] ?? '') !== '';
 }
 
 /** Compiles all packages and the runners, as far as their sources changed. */
 export function buildAll(): void {
+  if (fromSources()) return;
   const compiler = join(PROJECT_ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   for (const project of ['tsconfig.build.json', 'bench/tsconfig.json']) {
     const { status, stdout } = spawnSync(process.execPath, [compiler, '-b', project], {
@@ -33,10 +47,12 @@ export function buildAll(): void {
   }
 }
 
+function git(...parameters: readonly string[]): string {
+  return execFileSync('git', parameters, { cwd: PROJECT_ROOT, encoding: 'utf8' }).trim();
+}
+
 /** The commit, and `+` if something besides results has changed since. */
 export function projectCommit(): string {
-  const git = (...parameters: readonly string[]): string =>
-    execFileSync('git', parameters, { cwd: PROJECT_ROOT, encoding: 'utf8' }).trim();
   try {
     const changed = git('status', '--porcelain', '--', 'packages', 'bench/src');
     return git('rev-parse', '--short=12', 'HEAD') + (changed === '' ? '' : '+');

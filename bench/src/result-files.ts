@@ -1,4 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parseResult, type BenchResult } from './result.ts';
 
@@ -28,7 +35,11 @@ export interface WantedRun {
 }
 
 /** A result of this commit with as many pairs, at this scale, against the same programs. */
-export function isDone(results: readonly BenchResult[], scenario: string, wanted: WantedRun): boolean {
+export function isDone(
+  results: readonly BenchResult[],
+  scenario: string,
+  wanted: WantedRun,
+): boolean {
   const result = results.find((one) => one.scenario === scenario);
   return (
     result !== undefined &&

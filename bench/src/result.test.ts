@@ -36,7 +36,9 @@ describe('results', () => {
   it('are refused if they are of another schema or lack a part', () => {
     const text = JSON.stringify(sampleResult());
     expect(parseResult(text, 'a.json')).toEqual(sampleResult());
-    expect(() => parseResult(text.replace('"schema":1', '"schema":2'), 'a.json')).toThrow('schema 1');
+    expect(() => parseResult(text.replace('"schema":1', '"schema":2'), 'a.json')).toThrow(
+      'schema 1',
+    );
     expect(() => parseResult('{"schema":1}', 'a.json')).toThrow('a.json: scenario is missing');
   });
 });

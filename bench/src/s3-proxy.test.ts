@@ -30,6 +30,23 @@ describe('counting requests', () => {
   });
 });
 
+function get(endpoint: string): Promise<{ readonly bytes: Buffer; readonly milliseconds: number }> {
+  const startedAt = performance.now();
+  return new Promise((resolve, reject) => {
+    request(`http://${endpoint}/`, { agent: false }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', reject);
+      answer.on('end', () => {
+        const bytes = Buffer.concat(chunks);
+        resolve({ bytes, milliseconds: performance.now() - startedAt });
+      });
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
 describe('the line to a store', () => {
   const body = Buffer.alloc(200_000, 'x');
   const server = createServer((message, answer) => {
@@ -44,23 +61,6 @@ describe('the line to a store', () => {
   afterAll(() => {
     server.close();
   });
-
-  function get(endpoint: string): Promise<{ readonly bytes: Buffer; readonly milliseconds: number }> {
-    const startedAt = performance.now();
-    return new Promise((resolve, reject) => {
-      request(`http://${endpoint}/`, { agent: false }, (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answer.on('error', reject);
-        answer.on('end', () => {
-          const bytes = Buffer.concat(chunks);
-          resolve({ bytes, milliseconds: performance.now() - startedAt });
-        });
-      })
-        .on('error', reject)
-        .end();
-    });
-  }
 
   it('passes bytes on unchanged and counts them', async () => {
     await using proxy = await startS3Proxy({ target });

@@ -36,7 +36,8 @@ class Line {
 
   /** When the last of so many bytes has left, in milliseconds as `performance.now()` counts. */
   leaveAt(bytes: number): number {
-    this.#freeAt = Math.max(performance.now(), this.#freeAt) + (bytes / this.#bytesPerSecond) * 1000;
+    this.#freeAt =
+      Math.max(performance.now(), this.#freeAt) + (bytes / this.#bytesPerSecond) * 1000;
     return this.#freeAt;
   }
 }
@@ -95,22 +96,25 @@ interface Direction {
 /** Things that happen in order, none before its time: timers alone do not keep an order. */
 class DelayQueue {
   readonly #waiting: { readonly at: number; readonly act: () => void }[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #isArmed = false;
 
   push(at: number, act: () => void): void {
     this.#waiting.push({ at, act });
-    this.#timer ??= setTimeout(() => this.#run(), Math.max(0, at - performance.now()));
+    if (!this.#isArmed) this.#arm(at);
   }
 
   #run(): void {
-    this.#timer = undefined;
+    this.#isArmed = false;
     while (this.#waiting.length > 0 && this.#waiting[0]!.at <= performance.now() + 0.5) {
       this.#waiting.shift()!.act();
     }
     const next = this.#waiting[0];
-    if (next !== undefined) {
-      this.#timer = setTimeout(() => this.#run(), Math.max(0, next.at - performance.now()));
-    }
+    if (next !== undefined) this.#arm(next.at);
+  }
+
+  #arm(at: number): void {
+    this.#isArmed = true;
+    setTimeout(() => this.#run(), Math.max(0, at - performance.now()));
   }
 }
 

@@ -39,6 +39,6 @@ describe('seeded bytes', () => {
   it('draws whole numbers within both limits', () => {
     const seeded = createSeededBytes(9);
     const drawn = new Set(Array.from({ length: 500 }, () => seeded.between(3, 6)));
-    expect([...drawn].sort()).toEqual([3, 4, 5, 6]);
+    expect([...drawn].toSorted((a, b) => a - b)).toEqual([3, 4, 5, 6]);
   });
 });

@@ -1,13 +1,13 @@
 /** Bytes and numbers that are the same for the same seed on every machine: what all data sets are made of. */
 export interface SeededBytes {
   /** 0 (included) to 1 (not included). */
-  fraction(): number;
+  readonly fraction: () => number;
   /** A whole number from `low` to `high`, both included. */
-  between(low: number, high: number): number;
+  readonly between: (low: number, high: number) => number;
   /** Overwrites `target` with bytes that no compressor shortens. */
-  fillRandom(target: Uint8Array): void;
+  readonly fillRandom: (target: Uint8Array) => void;
   /** Overwrites `target` with words: compressible as prose is, and nowhere the same for long. */
-  fillText(target: Uint8Array): void;
+  readonly fillText: (target: Uint8Array) => void;
 }
 
 const TEXT_POOL_LENGTH = 256 * 1024;

@@ -29,7 +29,12 @@ describe('statistics of samples', () => {
 
 describe('ratios of pairs', () => {
   it('divides within each pair, so that a drift of the machine cancels out', () => {
-    expect(pairRatios([1, 2, 4], [2, 4, 8])).toEqual({ count: 3, median: 0.5, low: 0.5, high: 0.5 });
+    expect(pairRatios([1, 2, 4], [2, 4, 8])).toEqual({
+      count: 3,
+      median: 0.5,
+      low: 0.5,
+      high: 0.5,
+    });
   });
 
   it('leaves out pairs that one side lacks', () => {

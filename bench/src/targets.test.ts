@@ -5,7 +5,10 @@ const s3 = { endpoint: '127.0.0.1:9000', region: 'us-east-1', disableTLS: true }
 
 describe('targets', () => {
   it('are folders or buckets with a prefix', () => {
-    expect(parseTarget('file:/mnt/backup', s3)).toEqual({ kind: 'filesystem', path: '/mnt/backup' });
+    expect(parseTarget('file:/mnt/backup', s3)).toEqual({
+      kind: 'filesystem',
+      path: '/mnt/backup',
+    });
     expect(parseTarget('s3:bucket/a/b', s3, {})).toEqual({
       kind: 's3',
       ...s3,
@@ -17,7 +20,10 @@ describe('targets', () => {
 
   it('take both keys from the environment or none', () => {
     const both = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key' };
-    expect(parseTarget('s3:b', s3, both)).toMatchObject({ accessKeyID: 'id', secretAccessKey: 'key' });
+    expect(parseTarget('s3:b', s3, both)).toMatchObject({
+      accessKeyID: 'id',
+      secretAccessKey: 'key',
+    });
     expect(parseTarget('s3:b', s3, { AWS_ACCESS_KEY_ID: 'id' })).not.toHaveProperty('accessKeyID');
   });
 

@@ -27,10 +27,11 @@ export async function autoCommand(options: AutoOptions, output: Output): Promise
   }
   if (options.build) buildAll();
   output.log('measuring the sample');
-  const { answer: sample } = await askRunner<SampleProbe>('probe-sample', {
+  const { answer } = await askRunner('probe-sample', {
     directory: resolve(options.sample),
     maxBytes: options.sampleBytes,
   });
+  const sample = answer as SampleProbe;
   output.log('measuring the storage');
   const storage = await probeStorage(target);
   const cores = availableParallelism();
@@ -124,15 +125,17 @@ function choiceTable(choices: readonly Choice[]): Table {
     ],
     rows: choices
       .slice(0, SHOWN_CHOICES)
-      .map(({ splitter, hash, compression, bytesPerSecond, boundBy, storedFraction, putsPerGB }) => [
-        splitter,
-        hash,
-        compression,
-        formatRate(bytesPerSecond),
-        boundBy,
-        percent(storedFraction),
-        String(Math.ceil(putsPerGB)),
-      ]),
+      .map(
+        ({ splitter, hash, compression, bytesPerSecond, boundBy, storedFraction, putsPerGB }) => [
+          splitter,
+          hash,
+          compression,
+          formatRate(bytesPerSecond),
+          boundBy,
+          percent(storedFraction),
+          String(Math.ceil(putsPerGB)),
+        ],
+      ),
   };
 }
 

@@ -23,7 +23,8 @@ export async function estimateCommand(options: EstimateOptions, output: Output):
   };
   const directory = resolve(options.directory);
   output.log(`reading ${directory}`);
-  const { answer, peakBytes } = await askRunner<EstimateAnswer>('estimate', { directory, format });
+  const asked = await askRunner('estimate', { directory, format });
+  const answer = asked.answer as EstimateAnswer;
   if (target !== undefined) output.log('measuring the storage');
   const storage = target === undefined ? undefined : await probeStorage(target);
   const costs = estimateCosts(answer, {
@@ -31,14 +32,6 @@ export async function estimateCommand(options: EstimateOptions, output: Output):
     ...(storage === undefined ? {} : { storage }),
   });
   const { first } = answer;
-  const row = (name: string, cost: Cost): readonly string[] => [
-    name,
-    formatBytes(cost.readBytes),
-    formatBytes(cost.storedBytes),
-    formatCount(cost.packs),
-    formatCount(cost.requests),
-    formatSeconds(cost.seconds),
-  ];
   const table = textTable({
     columns: [
       { name: 'snapshot' },
@@ -58,12 +51,26 @@ export async function estimateCommand(options: EstimateOptions, output: Output):
       storage === undefined
         ? 'times are without a storage; --target measures one'
         : 'times are with the storage as it was measured',
-      ...(peakBytes === undefined ? [] : [`peak memory ${formatBytes(peakBytes)}`]),
+      ...(asked.peakBytes === undefined ? [] : [`peak memory ${formatBytes(asked.peakBytes)}`]),
       '',
     ].join('\n'),
   );
   if (options.json !== undefined) {
-    writeFileSync(options.json, `${JSON.stringify({ ...costs, measured: answer }, undefined, 2)}\n`);
+    writeFileSync(
+      options.json,
+      `${JSON.stringify({ ...costs, measured: answer }, undefined, 2)}\n`,
+    );
   }
   return 0;
+}
+
+function row(name: string, cost: Cost): readonly string[] {
+  return [
+    name,
+    formatBytes(cost.readBytes),
+    formatBytes(cost.storedBytes),
+    formatCount(cost.packs),
+    formatCount(cost.requests),
+    formatSeconds(cost.seconds),
+  ];
 }

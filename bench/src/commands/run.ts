@@ -64,7 +64,9 @@ export async function runCommand(options: RunOptions, output: Output): Promise<n
       if (result.budgets.some(isOverBudget)) failures += 1;
     } catch (error) {
       failures += 1;
-      output.print(`${scenario.id}: FAILED\n${error instanceof Error ? error.message : error}\n`);
+      output.print(
+        `${scenario.id}: FAILED\n${error instanceof Error ? error.message : String(error)}\n`,
+      );
     }
   }
   writeFiles(options, results);
@@ -79,7 +81,9 @@ async function createContext(options: RunOptions, output: Output): Promise<Bench
   for (const name of options.against) {
     const peer = makers[name]();
     if (peer === undefined) {
-      output.print(`${name}: not found (${name.toUpperCase()}_BIN, or ${name} on the PATH); without it\n`);
+      output.print(
+        `${name}: not found (${name.toUpperCase()}_BIN, or ${name} on the PATH); without it\n`,
+      );
     } else peers.push(peer);
   }
   output.log(`measuring ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}`);
@@ -160,7 +164,8 @@ function writeFiles(options: RunOptions, results: readonly BenchResult[]): void 
   if (options.json !== undefined) {
     writeMaking(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
   }
-  const html = options.html ?? (options.out === undefined ? undefined : join(options.out, 'index.html'));
+  const html =
+    options.html ?? (options.out === undefined ? undefined : join(options.out, 'index.html'));
   if (html === undefined) return;
   const all = options.out === undefined ? results : loadResults(resolve(options.out));
   writeMaking(html, htmlPage(all));

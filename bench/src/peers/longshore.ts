@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LongshoreForm } from '../arguments.ts';
 import type { ProgramCall } from '../measure.ts';
-import { isCommandBuilt, longshoreVersion, runnerPath } from '../project.ts';
+import { isCommandBuilt, longshoreVersion, runnerParameters } from '../project.ts';
 import type { EngineAnswer, EngineRequest, EngineTask } from '../runners/engine-request.ts';
 import { kopiaGrammarPeer } from './kopia-grammar.ts';
 import {
@@ -23,7 +23,7 @@ export function longshorePeer(form?: LongshoreForm): Peer {
         name: 'longshore',
         version: `${longshoreVersion()} (command)`,
         program: process.execPath,
-        parameters: [runnerPath('longshore-cli')],
+        parameters: [...runnerParameters('longshore-cli')],
         flags: ['--no-progress'],
       })
     : libraryPeer();
@@ -106,7 +106,7 @@ export function engineCall(
     program: process.execPath,
     parameters: [
       ...(task.kind === 'open' ? ['--expose-gc'] : []),
-      runnerPath('engine'),
+      ...runnerParameters('engine'),
       JSON.stringify(request),
     ],
     cwd: home,

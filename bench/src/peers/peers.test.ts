@@ -45,7 +45,10 @@ describe('finding programs', () => {
 describe('peers', () => {
   it('name their version', () => {
     expect(versionOf('0.23.1 build: 0123 from: kopia/kopia\n')).toBe('0.23.1');
-    vi.stubEnv('RESTIC_BIN', fakeProgram('restic', 'restic 0.19.1 compiled with go1.26 on linux/amd64'));
+    vi.stubEnv(
+      'RESTIC_BIN',
+      fakeProgram('restic', 'restic 0.19.1 compiled with go1.26 on linux/amd64'),
+    );
     expect(resticPeer()?.version).toBe('0.19.1');
     vi.stubEnv('RUSTIC_BIN', fakeProgram('rustic', 'rustic v0.12.0'));
     expect(rusticPeer()?.version).toBe('v0.12.0');

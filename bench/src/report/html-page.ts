@@ -180,4 +180,3 @@ function dot(subject: string, x: number, y: number, { cpuSeconds, peakBytes }: S
 function round(value: number): string {
   return value.toFixed(1);
 }
-

@@ -25,7 +25,12 @@ export function pageTable(name: TableName, results: readonly BenchResult[]): str
     case 'kopia':
     case 'restic':
     case 'rustic':
-      return orNothing(ratioTable(programs, PEERS.find((peer) => peer === name)!));
+      return orNothing(
+        ratioTable(
+          programs,
+          PEERS.find((peer) => peer === name)!,
+        ),
+      );
     case 'kernels':
       return orNothing(ratioTable(kernels, 'kopia'));
     case 'limits':
@@ -34,6 +39,8 @@ export function pageTable(name: TableName, results: readonly BenchResult[]): str
       return orNothing(budgetTable(results));
     case 'machine':
       return machineText(results);
+    default:
+      return name satisfies never;
   }
 }
 

@@ -19,8 +19,14 @@ export function resultTable({ rows }: BenchResult): Table {
       row.name,
       subject.subject,
       spread(summaryOf(subject), (value) => formatValue(row, value)),
-      median(summaryOf(subject, ({ cpuSeconds }) => cpuSeconds), formatSeconds),
-      median(summaryOf(subject, ({ peakBytes }) => peakBytes), formatBytes),
+      median(
+        summaryOf(subject, ({ cpuSeconds }) => cpuSeconds),
+        formatSeconds,
+      ),
+      median(
+        summaryOf(subject, ({ peakBytes }) => peakBytes),
+        formatBytes,
+      ),
       subject.requests === undefined ? '' : formatCount(subject.requests),
       sentAndReceived(subject),
       subject.repositoryBytes === undefined ? '' : formatBytes(subject.repositoryBytes),
@@ -46,7 +52,10 @@ export function resultTable({ rows }: BenchResult): Table {
 }
 
 /** Ratios of all results against one program, for pages. */
-export function ratioTable(results: readonly BenchResult[], against: 'kopia' | 'restic' | 'rustic'): Table {
+export function ratioTable(
+  results: readonly BenchResult[],
+  against: 'kopia' | 'restic' | 'rustic',
+): Table {
   const rows = results.flatMap((result) =>
     result.rows.flatMap((row) => {
       const comparison = compare(row, against);
@@ -61,8 +70,14 @@ export function ratioTable(results: readonly BenchResult[], against: 'kopia' | '
           spread(comparison.value, formatRatio),
           against === 'kopia' ? goalCell(row) : '',
           median(comparison.cpu, formatRatio),
-          median(summaryOf(ours, ({ peakBytes }) => peakBytes), formatBytes),
-          median(summaryOf(theirs, ({ peakBytes }) => peakBytes), formatBytes),
+          median(
+            summaryOf(ours, ({ peakBytes }) => peakBytes),
+            formatBytes,
+          ),
+          median(
+            summaryOf(theirs, ({ peakBytes }) => peakBytes),
+            formatBytes,
+          ),
         ],
       ];
     }),

@@ -94,9 +94,8 @@ async function measure(request: UsageRequest): Promise<UsageAnswer> {
     timedOut = true;
     child.kill('SIGKILL');
   }, request.timeLimitSeconds * 1000);
-  const { promise, resolve, reject } = Promise.withResolvers<
-    Pick<UsageAnswer, 'status' | 'signal'>
-  >();
+  const { promise, resolve, reject } =
+    Promise.withResolvers<Pick<UsageAnswer, 'status' | 'signal'>>();
   child.once('error', reject);
   child.once('exit', (status, signal) => resolve({ status, signal }));
   try {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import {
   createRepository,
   ENCRYPTION_NAMES,
@@ -36,11 +37,19 @@ const MAX_CACHE_BYTES = 5 * 1000 ** 3;
 /** Plaintext buffers of low-memory mode: two files being read and one being prepared. */
 const LOW_MEMORY_SLOTS = 4;
 
-type Engine = Pick<OpenOptions, 'algorithms' | 'engine' | 'parallelUploads' | 'cache' | 'identity'> & {
+type Engine = Pick<
+  OpenOptions,
+  'algorithms' | 'engine' | 'parallelUploads' | 'cache' | 'identity'
+> & {
   readonly password: string;
 };
 
-function engineOptions({ password, workers, lowMemory = false, cacheFolder }: EngineRequest): Engine {
+function engineOptions({
+  password,
+  workers,
+  lowMemory = false,
+  cacheFolder,
+}: EngineRequest): Engine {
   return {
     password,
     algorithms: nativeAlgorithms(),
@@ -129,8 +138,11 @@ async function verify(repository: OpenWritableRepository): Promise<EngineAnswer>
 
 /** Every hundredth content or so is looked up, in an order that jumps through the index. */
 async function open(request: EngineRequest, lookups: number): Promise<EngineAnswer> {
-  const collect = globalThis.gc;
-  if (collect === undefined) throw new Error('needs --expose-gc');
+  const { gc } = globalThis;
+  if (gc === undefined) throw new Error('needs --expose-gc');
+  const collect = (): void => {
+    gc();
+  };
   const { algorithms, password } = engineOptions(request);
   const storage = await openTarget(request.storage);
   collect();
@@ -159,7 +171,7 @@ async function open(request: EngineRequest, lookups: number): Promise<EngineAnsw
 async function collectFully(collect: () => void): Promise<void> {
   for (let i = 0; i < 3; i++) {
     collect();
-    await new Promise((resolve) => setImmediate(resolve));
+    await setImmediate();
   }
 }
 
@@ -178,6 +190,8 @@ async function run(request: EngineRequest): Promise<EngineAnswer> {
       return await verify(repository);
     case 'list':
       return { snapshots: (await listSnapshots(repository)).length };
+    default:
+      return task satisfies never;
   }
 }
 

@@ -44,7 +44,10 @@ async function run({ target, packSizes, seconds }: ProbeRequest): Promise<Storag
   try {
     const small = await timeEach(SMALL_PUTS, () => put(randomBytes(1024)));
     const getSeconds = median(
-      await Promise.all([timed(() => storage.getBlob(written[0]!)), timed(() => storage.getBlob(written[1]!))]),
+      await Promise.all([
+        timed(() => storage.getBlob(written[0]!)),
+        timed(() => storage.getBlob(written[1]!)),
+      ]),
     );
     const puts: PutRate[] = [];
     for (const parallelism of PARALLELISM) {

@@ -20,7 +20,9 @@ export function selectScenarios({
   dataset,
 }: Pick<RunOptions, 'scenarios' | 'dataset'>): readonly Scenario[] {
   for (const name of names) {
-    const known = SCENARIOS.some(({ id, group }) => name === 'all' || name === id || name === group);
+    const known = SCENARIOS.some(
+      ({ id, group }) => name === 'all' || name === id || name === group,
+    );
     if (!known) throw new UsageError(`${name}: no such scenario, group or command; see "list"`);
   }
   const selected = SCENARIOS.filter(

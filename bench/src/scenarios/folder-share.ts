@@ -16,7 +16,10 @@ export function folderShare(tree: string): FolderShare {
     const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
     const inner = folders.toSorted()[0];
     if (inner === undefined) {
-      const bytes = entries.reduce((sum, { name }) => sum + lstatSync(join(tree, path, name)).size, 0);
+      const bytes = entries.reduce(
+        (sum, { name }) => sum + lstatSync(join(tree, path, name)).size,
+        0,
+      );
       return { path, files: entries.length, bytes };
     }
     path = path === '' ? inner : `${path}/${inner}`;

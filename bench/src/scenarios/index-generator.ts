@@ -8,7 +8,10 @@ import {
 import { nativeAlgorithms } from '@longshore/repo/node';
 import { createContentKernel } from '../../../packages/repo/src/content/create-kernel.ts';
 import { buildIndexFromSorted } from '../../../packages/repo/src/content/index/index-builder.ts';
-import { createIndexRecord, type IndexRecord } from '../../../packages/repo/src/content/index/index-record.ts';
+import {
+  createIndexRecord,
+  type IndexRecord,
+} from '../../../packages/repo/src/content/index/index-record.ts';
 import { BlobSealer } from '../../../packages/repo/src/content/indexblob/blob-sealing.ts';
 import { EpochIndexBlobs } from '../../../packages/repo/src/content/indexblob/epoch-index-blobs.ts';
 import { IndexBlobFetcher } from '../../../packages/repo/src/content/indexblob/index-blob-fetcher.ts';
@@ -32,7 +35,11 @@ export interface GenerateOptions {
  * Gives a new repository an index of so many contents, without packs: what an index costs shows without terabytes of
  * data. The index blobs are sealed and named like any others.
  */
-export async function generateIndex({ storage, password, contents }: GenerateOptions): Promise<void> {
+export async function generateIndex({
+  storage,
+  password,
+  contents,
+}: GenerateOptions): Promise<void> {
   const algorithms = nativeAlgorithms();
   await using repository = await openRepository({ storage, password, algorithms });
   const { formatManager } = repository;

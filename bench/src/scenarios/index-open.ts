@@ -56,6 +56,10 @@ async function openOnce(run: ScenarioRun, storage: StorageTarget): Promise<Opene
   return { sample: { ...sampleOf(measured), value: answer.openSeconds }, answer };
 }
 
+function row(name: string, subjects: readonly SubjectSamples[]): ResultRow {
+  return { name, unit: 's', subjects };
+}
+
 async function runIndexOpen(run: ScenarioRun): Promise<ScenarioOutcome> {
   const contents = Math.max(1000, Math.round(CONTENTS * run.options.scale));
   const storage = await indexRepository(run, contents);
@@ -66,7 +70,12 @@ async function runIndexOpen(run: ScenarioRun): Promise<ScenarioOutcome> {
       name: peer.name,
       run: async (): Promise<Sample> => {
         if (peer.name === 'longshore') opened.push(await openOnce(run, storage));
-        const client = await freshClient(run, { peer, storage, format: {}, name: `list-${peer.name}` });
+        const client = await freshClient(run, {
+          peer,
+          storage,
+          format: {},
+          name: `list-${peer.name}`,
+        });
         const limits = { timeLimitSeconds: timeLimit(run) };
         return sampleOf(await measureProgram(client.list(), limits));
       },
@@ -74,15 +83,11 @@ async function runIndexOpen(run: ScenarioRun): Promise<ScenarioOutcome> {
     { count: run.options.pairs, deadline: run.deadline },
   );
   for (const { answer } of opened) {
-    if (answer.contents !== contents) throw new Error(`${answer.contents} contents, not ${contents}`);
+    if (answer.contents !== contents)
+      throw new Error(`${answer.contents} contents, not ${contents}`);
   }
   const resident = Math.max(...opened.map(({ answer }) => answer.residentBytes));
   const perLookup = Math.min(...opened.map(({ answer }) => answer.lookupSeconds));
-  const row = (name: string, subjects: readonly SubjectSamples[]): ResultRow => ({
-    name,
-    unit: 's',
-    subjects,
-  });
   return {
     proofs: [`all ${formatCount(contents)} contents are listed, and those looked up are found`],
     rows: [

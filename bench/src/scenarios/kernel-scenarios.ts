@@ -4,7 +4,7 @@ import { timeLimit, type Scenario, type ScenarioOutcome, type ScenarioRun } from
 import { measureProgram, takeTurns } from '../measure.ts';
 import { findKopia } from '../peers/kopia.ts';
 import { plainEnvironment } from '../peers/peer.ts';
-import { longshoreVersion, runnerPath } from '../project.ts';
+import { longshoreVersion, runnerParameters } from '../project.ts';
 import type { ResultRow, Sample, SubjectSamples } from '../result.ts';
 import type { KernelSample } from '../runners/kernel-timing.ts';
 import type { KernelKind, KernelRequest } from '../runners/kernels.ts';
@@ -40,30 +40,26 @@ const DEFINITIONS: readonly KernelScenario[] = [
     kopia: () => ['splitter', '--data-size=32MB', '--block-count=4', '--parallel=1'],
     goals: { 'DYNAMIC-4M-BUZHASH': 4, 'DYNAMIC-4M-RABINKARP': 2.5 },
   },
-  ...[4 * KIB, 4 * MIB].map(
-    (blockSize): KernelScenario => ({
-      id: blockSize === 4 * KIB ? 'hash-4k' : 'hash-4m',
-      title: `hashes, contents of ${blockSize === 4 * KIB ? '4 KiB' : '4 MiB'}, one thread`,
-      kind: 'hash',
-      blockSize,
-      kopia: (_run, definition) => ['hashing', ...blockFlags(definition)],
-      kopiaName: (name) => name.replace(PAIR, ''),
-      goals:
-        blockSize === 4 * KIB
-          ? {}
-          : { 'BLAKE2B-256-128 (pair)': 1.2, 'BLAKE3-256': 0.5, 'HMAC-SHA256': 0.95 },
-    }),
-  ),
-  ...[4 * KIB, 4 * MIB].map(
-    (blockSize): KernelScenario => ({
-      id: blockSize === 4 * KIB ? 'seal-4k' : 'seal-4m',
-      title: `ciphers, contents of ${blockSize === 4 * KIB ? '4 KiB' : '4 MiB'}, one thread`,
-      kind: 'seal',
-      blockSize,
-      kopia: (_run, definition) => ['encryption', ...blockFlags(definition)],
-      goals: blockSize === 4 * KIB ? {} : { 'AES256-GCM-HMAC-SHA256': 0.75 },
-    }),
-  ),
+  ...[4 * KIB, 4 * MIB].map((blockSize): KernelScenario => ({
+    id: blockSize === 4 * KIB ? 'hash-4k' : 'hash-4m',
+    title: `hashes, contents of ${blockSize === 4 * KIB ? '4 KiB' : '4 MiB'}, one thread`,
+    kind: 'hash',
+    blockSize,
+    kopia: (_run, definition) => ['hashing', ...blockFlags(definition)],
+    kopiaName: (name) => name.replace(PAIR, ''),
+    goals:
+      blockSize === 4 * KIB
+        ? {}
+        : { 'BLAKE2B-256-128 (pair)': 1.2, 'BLAKE3-256': 0.5, 'HMAC-SHA256': 0.95 },
+  })),
+  ...[4 * KIB, 4 * MIB].map((blockSize): KernelScenario => ({
+    id: blockSize === 4 * KIB ? 'seal-4k' : 'seal-4m',
+    title: `ciphers, contents of ${blockSize === 4 * KIB ? '4 KiB' : '4 MiB'}, one thread`,
+    kind: 'seal',
+    blockSize,
+    kopia: (_run, definition) => ['encryption', ...blockFlags(definition)],
+    goals: blockSize === 4 * KIB ? {} : { 'AES256-GCM-HMAC-SHA256': 0.75 },
+  })),
   {
     id: 'compress',
     title: 'compressors, 4 MiB of text, one thread',
@@ -114,7 +110,7 @@ async function timeOurs(run: ScenarioRun, definition: KernelScenario): Promise<R
   const { stdout } = await measureProgram(
     {
       program: process.execPath,
-      parameters: [runnerPath('kernels'), JSON.stringify(request)],
+      parameters: [...runnerParameters('kernels'), JSON.stringify(request)],
       environment: plainEnvironment(run.folder),
     },
     { timeLimitSeconds: timeLimit(run) },

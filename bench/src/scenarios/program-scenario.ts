@@ -11,16 +11,15 @@ import {
 } from '../context.ts';
 import type { DatasetFolder } from '../dataset-files.ts';
 import type { DatasetName } from '../datasets.ts';
-import { freshClient, proveEqualOutput, type Proof, type ProvenRepository } from '../equal-output.ts';
-import { machineLimit, type Work } from '../limits.ts';
 import {
-  measureProgram,
-  sampleOf,
-  settleDisk,
-  takeTurns,
-  type ProgramCall,
-} from '../measure.ts';
-import { openPlace, type Place, type PlaceKind, type Traffic } from '../places.ts';
+  freshClient,
+  proveEqualOutput,
+  type Proof,
+  type ProvenRepository,
+} from '../equal-output.ts';
+import { machineLimit, type Work } from '../limits.ts';
+import { measureProgram, sampleOf, settleDisk, takeTurns, type ProgramCall } from '../measure.ts';
+import { openPlace, trafficSince, type Place, type PlaceKind, type Traffic } from '../places.ts';
 import type { Sample, SubjectSamples } from '../result.ts';
 import type { FormatChoice } from '../runners/engine-request.ts';
 import { folderShare } from './folder-share.ts';
@@ -77,16 +76,16 @@ async function runProgramScenario(
   }
   const dataset = datasetFor(run, definition.dataset);
   const proof = await proveEqualOutput(run, place, dataset, format);
-  const stored = new Map<ProvenRepository, number>();
+  const last = new Map<ProvenRepository, LastRun>();
   const results = await takeTurns(
     proof.repositories.map((repository) => ({
       name: repository.peer.name,
-      run: (turn: number) => timeOnce(run, { definition, place, repository, dataset, turn, stored }),
+      run: (turn: number) => timeOnce(run, { definition, place, repository, dataset, turn, last }),
     })),
     { count: run.options.pairs, deadline: run.deadline },
   );
   for (const { target } of proof.repositories) await place.remove(target);
-  return outcome(run, { definition, place, dataset, proof, results, stored });
+  return outcome(run, { definition, place, dataset, proof, results, last });
 }
 
 interface Turn {
@@ -95,17 +94,27 @@ interface Turn {
   readonly repository: ProvenRepository;
   readonly dataset: DatasetFolder;
   readonly turn: number;
-  /** Bytes of each repository after the last run. */
-  readonly stored: Map<ProvenRepository, number>;
+  readonly last: Map<ProvenRepository, LastRun>;
+}
+
+/** What the last timed run left and moved. */
+interface LastRun {
+  readonly storedBytes: number | undefined;
+  readonly traffic: Traffic | undefined;
 }
 
 async function timeOnce(run: ScenarioRun, turn: Turn): Promise<Sample> {
-  const { definition, repository } = turn;
+  const { definition, repository, place } = turn;
   run.log(`${definition.id}: ${repository.peer.name}, turn ${turn.turn + 1}`);
   await using timed = await prepare(run, turn);
   await settleDisk();
+  const before = place.timedTraffic();
   const measured = await measureProgram(timed.call, { timeLimitSeconds: timeLimit(run) });
-  if (timed.storedBytes) turn.stored.set(repository, await timed.storedBytes());
+  const after = place.timedTraffic();
+  turn.last.set(repository, {
+    storedBytes: await timed.storedBytes?.(),
+    traffic: before && after && trafficSince(before, after),
+  });
   return sampleOf(measured);
 }
 
@@ -123,6 +132,8 @@ function prepare(run: ScenarioRun, turn: Turn): Promise<TimedCall> {
     case 'verify':
     case 'list':
       return prepareReading(run, turn);
+    default:
+      return turn.definition.operation satisfies never;
   }
 }
 
@@ -211,19 +222,20 @@ interface Finished {
   readonly dataset: DatasetFolder;
   readonly proof: Proof;
   readonly results: ReadonlyMap<string, readonly Sample[]>;
-  readonly stored: ReadonlyMap<ProvenRepository, number>;
+  readonly last: ReadonlyMap<ProvenRepository, LastRun>;
 }
 
 function outcome(run: ScenarioRun, finished: Finished): ScenarioOutcome {
-  const { definition, dataset, proof, results, stored } = finished;
+  const { definition, dataset, proof, results, last } = finished;
   const subjects = proof.repositories.map((repository): SubjectSamples => {
     const { peer } = repository;
-    const traffic = trafficOf(definition.operation, repository);
+    const { storedBytes, traffic = trafficOf(definition.operation, repository) } =
+      last.get(repository) ?? {};
     return {
       subject: peer.name,
       version: peer.version,
       samples: results.get(peer.name) ?? [],
-      repositoryBytes: stored.get(repository) ?? repository.storedBytes,
+      repositoryBytes: storedBytes ?? repository.storedBytes,
       ...traffic,
     };
   });
@@ -251,10 +263,10 @@ function outcome(run: ScenarioRun, finished: Finished): ScenarioOutcome {
   };
 }
 
-function trafficOf(operation: Operation, repository: ProvenRepository): Partial<Traffic> {
-  if (operation === 'first') return repository.snapshotTraffic ?? {};
-  if (operation === 'restore') return repository.restoreTraffic ?? {};
-  return {};
+function trafficOf(operation: Operation, repository: ProvenRepository): Traffic | undefined {
+  if (operation === 'first') return repository.snapshotTraffic;
+  if (operation === 'restore') return repository.restoreTraffic;
+  return undefined;
 }
 
 /** What must be moved at least, by what our own repository of the same data holds. */
@@ -267,7 +279,8 @@ function workOf(run: ScenarioRun, { definition, place, dataset, proof }: Finishe
     place.kind === 'disk' ? { diskWritten: amount } : { network: amount };
   const fetching = (amount: number): Work =>
     place.kind === 'disk' ? { diskRead: amount } : { network: amount };
-  const line: Work = place.bytesPerSecond === undefined ? {} : { networkRate: place.bytesPerSecond };
+  const line: Work =
+    place.bytesPerSecond === undefined ? {} : { networkRate: place.bytesPerSecond };
   const writing = (amount: number): Work =>
     restoreTo === 'memory' ? { memoryWritten: amount } : { diskWritten: amount };
   switch (operation) {
@@ -303,5 +316,7 @@ function workOf(run: ScenarioRun, { definition, place, dataset, proof }: Finishe
       return { hashed: stored, encrypted: stored, ...fetching(stored), ...line };
     case 'list':
       return {};
+    default:
+      return operation satisfies never;
   }
 }

@@ -47,7 +47,7 @@ const DEFINITIONS: readonly ProgramScenario[] = [
     place: 'disk',
   },
   {
-    id: 'list',
+    id: 'snapshot-list',
     title: `list of snapshots, repository of ${about('tiny-files')}`,
     group: 'list',
     dataset: 'tiny-files',
