@@ -1,4 +1,4 @@
-import { describeError, errorCode, type ErrorCode } from '@longshore/repo';
+import { describeError, errorCode, field, type ErrorCode } from '@longshore/repo';
 import { errnoOf } from './config/errno.ts';
 
 /** The way out, for failures whose message cannot know it. */
@@ -12,7 +12,6 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   SOURCE_UNREADABLE: 'check the path and its permissions',
   NO_SPACE: 'free some space and run the command again',
   STORAGE_THROTTLED: 'try again later, or set limits with --max-upload-speed when connecting',
-  CORRUPT_DATA: 'run "longshore snapshot verify" to see what is affected',
 };
 
 /** One line that says what failed, where, and what to do. */
@@ -24,8 +23,21 @@ export function failureLine(error: unknown): string {
       : oneLine(describeError(error));
   }
   const message = oneLine(describeError(error));
-  const hint = HINTS[code];
+  const hint = code === 'CORRUPT_DATA' ? damageHint(error) : HINTS[code];
   return hint === undefined || message.includes('longshore ') ? message : `${message}; ${hint}`;
+}
+
+function damageHint(error: unknown): string {
+  const facts: unknown = typeof error === 'object' ? Reflect.get(error ?? {}, 'facts') : undefined;
+  const blobID = field(facts, 'blobID');
+  if (typeof blobID === 'string' && /^[xn]/.test(blobID)) {
+    return '"longshore index recover --delete-indexes --commit --dangerous-commands=enabled" builds the indexes anew from the packs';
+  }
+  const isFormat = describeError(error).startsWith('kopia.');
+  if (isFormat || (typeof blobID === 'string' && blobID.startsWith('kopia.'))) {
+    return 'put it back from a copy of the storage';
+  }
+  return 'run "longshore snapshot verify --max-errors=-1" to see what is affected';
 }
 
 /** Without line breaks, and without the codes that Node puts around what the system said. */

@@ -1,5 +1,5 @@
 import { parseBlobID } from '@longshore/repo';
-import { withWritableRepository } from '../connection/with-repository.ts';
+import { withFormat } from '../connection/with-repository.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
 import { requireDangerousCommands } from './dangerous.ts';
 
@@ -10,8 +10,12 @@ export const command: Command = defineCommand({
   async run(context, { args }) {
     requireDangerousCommands(context, 'blob delete');
     const ids = args.blobIDs.map(parseBlobID);
-    await withWritableRepository(context, async ({ storage }) => {
-      for (const id of ids) await storage.deleteBlob(id, { signal: context.signal });
-    });
+    await withFormat(
+      context,
+      async ({ storage }) => {
+        for (const id of ids) await storage.deleteBlob(id, { signal: context.signal });
+      },
+      { writes: true },
+    );
   },
 });

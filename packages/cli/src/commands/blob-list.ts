@@ -1,5 +1,5 @@
 import { formatGoTime, type BlobMetadata } from '@longshore/repo';
-import { withRepository } from '../connection/with-repository.ts';
+import { withFormat } from '../connection/with-repository.ts';
 import { defineCommand, type Command } from '../grammar/command.ts';
 import { flag, type FlagValues } from '../grammar/flag.ts';
 import { integer, JSON_FLAGS, text, texts } from '../grammar/value-flags.ts';
@@ -22,7 +22,7 @@ export const command: Command = defineCommand({
   flags: FLAGS,
   args: {},
   async run(context, { flags }) {
-    await withRepository(context, async ({ storage }) => {
+    await withFormat(context, async ({ storage }) => {
       const list = flags.json ? new JSONList(context, flags) : undefined;
       for await (const blob of storage.listBlobs(flags.prefix, { signal: context.signal })) {
         if (!isWanted(blob, flags)) continue;

@@ -1,5 +1,5 @@
 import { createIndexInspector, decodeUtf8, LongshoreError, parseBlobID } from '@longshore/repo';
-import { withRepository } from '../connection/with-repository.ts';
+import { withFormat } from '../connection/with-repository.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
 import { indentJSON } from '../output/indent-json.ts';
@@ -17,8 +17,7 @@ export const command: Command = defineCommand({
   async run(context, { flags, args }) {
     const ids = args.blobID.map(parseBlobID);
     const { signal } = context;
-    await withRepository(context, async ({ repository, storage }) => {
-      const { formatManager } = repository;
+    await withFormat(context, async ({ formatManager, storage }) => {
       const inspector = flags.decrypt
         ? await createIndexInspector({ storage, formatManager })
         : undefined;

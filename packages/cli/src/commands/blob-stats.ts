@@ -1,4 +1,4 @@
-import { withRepository } from '../connection/with-repository.ts';
+import { withFormat } from '../connection/with-repository.ts';
 import { defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
 import { text } from '../grammar/value-flags.ts';
@@ -13,7 +13,7 @@ export const command: Command = defineCommand({
   },
   args: {},
   async run(context, { flags }) {
-    await withRepository(context, async ({ storage }) => {
+    await withFormat(context, async ({ storage }) => {
       const histogram = new SizeHistogram();
       for await (const { length } of storage.listBlobs(flags.prefix, { signal: context.signal })) {
         histogram.add(length);

@@ -112,7 +112,8 @@ class Verification {
     } catch (error) {
       signal.throwIfAborted();
       this.#unreadable += 1;
-      this.#report(`content ${contentID}: ${describeError(error)}`);
+      const message = describeError(error);
+      this.#report(message.includes(contentID) ? message : `content ${contentID}: ${message}`);
     }
   }
 

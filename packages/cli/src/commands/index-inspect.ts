@@ -7,7 +7,7 @@ import {
   type ContentInfo,
   type IndexInspector,
 } from '@longshore/repo';
-import { withRepository } from '../connection/with-repository.ts';
+import { withFormat } from '../connection/with-repository.ts';
 import type { CommandContext } from '../context.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
@@ -29,8 +29,7 @@ export const command: Command = defineCommand({
     if (!flags.all && !flags.active && args.blobs.length === 0) {
       throw new UsageError('index inspect needs --all, --active or the IDs of index blobs');
     }
-    await withRepository(context, async ({ repository, storage }) => {
-      const { formatManager } = repository;
+    await withFormat(context, async ({ formatManager, storage }) => {
       const inspector = await createIndexInspector({ storage, formatManager });
       const blobs = flags.all
         ? await Array.fromAsync(inspector.listAll({ signal }))

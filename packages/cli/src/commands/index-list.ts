@@ -1,5 +1,5 @@
 import { createIndexInspector, formatGoTime, type BlobMetadata } from '@longshore/repo';
-import { withRepository } from '../connection/with-repository.ts';
+import { withFormat } from '../connection/with-repository.ts';
 import { defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
 import { JSON_FLAGS, oneOf } from '../grammar/value-flags.ts';
@@ -18,8 +18,7 @@ export const command: Command = defineCommand({
   args: {},
   async run(context, { flags }) {
     const { signal } = context;
-    await withRepository(context, async ({ repository, storage }) => {
-      const { formatManager } = repository;
+    await withFormat(context, async ({ formatManager, storage }) => {
       const inspector = await createIndexInspector({ storage, formatManager });
       const blobs = flags.superseded
         ? await Array.fromAsync(inspector.listAll({ signal }))

@@ -8,77 +8,90 @@ import {
   type BlobStorage,
   type ContentInfo,
 } from '@longshore/repo';
-import { withWritableRepository } from '../connection/with-repository.ts';
+import { withFormat, type FormatConnection } from '../connection/with-repository.ts';
 import type { CommandContext } from '../context.ts';
 import { defineCommand, type Command } from '../grammar/command.ts';
-import { flag } from '../grammar/flag.ts';
+import { flag, type FlagValues } from '../grammar/flag.ts';
 import { integer, texts } from '../grammar/value-flags.ts';
 import { requireDangerousCommands } from './dangerous.ts';
 
 /** Entries that are committed together: what one index file holds is bounded, and so is what waits in memory. */
 const ENTRIES_PER_COMMIT = 1_000_000;
 
+const FLAGS = {
+  'blob-prefixes': texts('Only packs whose ID begins so (default: all packs).'),
+  blobs: texts('Only these packs.'),
+  parallel: integer('Packs read at once.', { default: 1 }),
+  'ignore-errors': flag('Go on after packs whose index cannot be recovered.'),
+  'delete-indexes': flag('Delete the index blobs that were there, once all is recovered.'),
+  commit: flag('Write what was recovered.'),
+};
+
+type RecoverFlags = FlagValues<typeof FLAGS>;
+
 export const command: Command = defineCommand({
   summary: 'Recover the content index from the packs.',
-  flags: {
-    'blob-prefixes': texts('Only packs whose ID begins so (default: all packs).'),
-    blobs: texts('Only these packs.'),
-    parallel: integer('Packs read at once.', { default: 1 }),
-    'ignore-errors': flag('Go on after packs whose index cannot be recovered.'),
-    'delete-indexes': flag('Delete all index blobs first.'),
-    commit: flag('Write what was recovered.'),
-  },
+  flags: FLAGS,
   args: {},
   async run(context, { flags }) {
     requireDangerousCommands(context, 'index recover');
-    const { signal, log } = context;
-    await withWritableRepository(context, async ({ repository, storage }) => {
-      const { formatManager } = repository;
-      const inspector = await createIndexInspector({ storage, formatManager });
-      const packs = await packsOf(storage, flags, signal);
-      if (flags['delete-indexes']) {
-        for await (const { id } of inspector.listAll({ signal })) {
-          if (flags.commit) await storage.deleteBlob(id, { signal });
-          else log.info(`Would delete index blob ${id} (pass --commit to confirm)`);
-        }
-      }
-      let entries: ContentInfo[] = [];
-      let recovered = 0;
-      let done = 0;
-      const commit = async (): Promise<void> => {
-        const batch = entries;
-        entries = [];
-        if (!flags.commit || batch.length === 0) return;
-        await commitRecoveredEntries(batch, { storage, formatManager, signal });
-      };
-      await forEachLimit(
-        packs,
-        { parallelism: Math.max(1, flags.parallel), signal },
-        async (pack, packSignal) => {
-          const found = await recoverPack(context, pack, flags['ignore-errors'], () =>
-            inspector.recoverEntries(pack, { signal: packSignal }),
-          );
-          for (const entry of found) {
-            entries.push(entry);
-            recovered += 1;
-          }
-          done += 1;
-          context.progress.update(
-            () => `Recovered ${recovered} entries from ${done} of ${packs.length} packs`,
-          );
-          if (entries.length >= ENTRIES_PER_COMMIT) await commit();
-        },
-      );
-      await commit();
-      context.progress.clear();
-      log.info(
-        flags.commit
-          ? `Recovered ${recovered} contents from ${packs.length} packs.`
-          : `Found ${recovered} contents in ${packs.length} packs; nothing was written. Add --commit to write them.`,
-      );
+    await withFormat(context, (connection) => recover(context, connection, flags), {
+      writes: flags.commit,
     });
   },
 });
+
+async function recover(
+  context: CommandContext,
+  { storage, formatManager }: FormatConnection,
+  flags: RecoverFlags,
+): Promise<void> {
+  const { signal, log } = context;
+  const inspector = await createIndexInspector({ storage, formatManager });
+  const replaced = flags['delete-indexes']
+    ? await Array.fromAsync(inspector.listAll({ signal }))
+    : [];
+  const packs = await packsOf(storage, flags, signal);
+  let entries: ContentInfo[] = [];
+  let recovered = 0;
+  let done = 0;
+  const commit = async (): Promise<void> => {
+    const batch = entries;
+    entries = [];
+    if (!flags.commit || batch.length === 0) return;
+    await commitRecoveredEntries(batch, { storage, formatManager, signal });
+  };
+  await forEachLimit(
+    packs,
+    { parallelism: Math.max(1, flags.parallel), signal },
+    async (pack, packSignal) => {
+      const found = await recoverPack(context, pack, flags['ignore-errors'], () =>
+        inspector.recoverEntries(pack, { signal: packSignal }),
+      );
+      for (const entry of found) {
+        entries.push(entry);
+        recovered += 1;
+      }
+      done += 1;
+      context.progress.update(
+        () => `Recovered ${recovered} entries from ${done} of ${packs.length} packs`,
+      );
+      if (entries.length >= ENTRIES_PER_COMMIT) await commit();
+    },
+  );
+  await commit();
+  context.progress.clear();
+  // Last, when everything that they said has been said anew.
+  for (const { id } of replaced) {
+    if (flags.commit) await storage.deleteBlob(id, { signal });
+    else log.info(`Would delete index blob ${id}`);
+  }
+  log.info(
+    flags.commit
+      ? `Recovered ${recovered} contents from ${packs.length} packs.`
+      : `Found ${recovered} contents in ${packs.length} packs; nothing was written. Add --commit to write them.`,
+  );
+}
 
 async function packsOf(
   storage: BlobStorage,

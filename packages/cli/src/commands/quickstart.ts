@@ -203,7 +203,7 @@ async function verify(
     },
   );
   context.progress.clear();
-  for (const { path, error } of errors) context.log.error(`${path}: ${describeError(error)}`);
+  for (const { error } of errors) context.log.error(describeError(error));
   if (errorCount > 0) {
     throw new LongshoreError('CORRUPT_DATA', `${errorCount} files of the new snapshot are damaged`);
   }

@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { describeError, LongshoreError } from '@longshore/repo';
+import { describeError, LongshoreError, objectReference, type Repository } from '@longshore/repo';
 import {
   DIRECTORY_PLACEHOLDER_NAME,
   parsePlaceholder,
@@ -168,6 +168,7 @@ async function restoreTask(
   flags: RestoreFlags,
 ): Promise<void> {
   const { log, signal } = context;
+  refuseMissing(repository, entry);
   log.info(`Restoring to local filesystem (${target}) with parallelism=${flags.parallel}...`);
   const isFolder = entry.type === 'd';
   const progress = new RestoreProgress(context.progress);
@@ -193,6 +194,17 @@ async function restoreTask(
   if (!summary.exactTimes) {
     log.info('The file system keeps times to about a microsecond only.');
   }
+}
+
+/** Before anything is made for it at the target. */
+function refuseMissing({ contents }: Repository, { objectID }: DirEntry): void {
+  if (objectID === undefined) return;
+  if (contents.contentInfo(objectReference(objectID).contentID) !== undefined) return;
+  throw new LongshoreError(
+    'OBJECT_NOT_FOUND',
+    `the repository has no object ${objectID}; "longshore snapshot list -a" shows what there is`,
+    { objectID },
+  );
 }
 
 function outputOptions({ log }: CommandContext, flags: RestoreFlags): LocalOutputOptions {

@@ -63,7 +63,7 @@ export const command: Command = defineCommand({
           parallel: Math.max(1, flags['file-parallelism'] || flags.parallel),
           onEvent: (event) => {
             if (event.type === 'error') {
-              context.log.error(`${event.path}: ${describeError(event.error)}`);
+              context.log.error(describeError(event.error));
               return;
             }
             const { directories, files, bytesRead } = event;
@@ -143,7 +143,7 @@ function resultJSON(result: VerifyResult, roots: readonly VerifyRoot[]): object 
     expected.files += files;
     expected.bytes += size;
   }
-  const errors = result.errors.map(({ path, error }) => `${path}: ${describeError(error)}`);
+  const errors = result.errors.map(({ error }) => describeError(error));
   return {
     stats: {
       processedObjectCount: result.directories + result.files,

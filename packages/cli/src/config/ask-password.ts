@@ -39,7 +39,7 @@ async function askOnTerminal(context: CommandContext, prompt: string): Promise<s
   const { stdin } = context;
   if (stdin.isTTY !== true || !('setRawMode' in stdin)) {
     throw new LongshoreError(
-      'INVALID_PASSWORD',
+      'INVALID_ARGUMENT',
       'no password: set KOPIA_PASSWORD, give --password, or run this on a terminal',
     );
   }

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, isAbsolute, join, relative } from 'node:path';
-import { encodeGoJSON, LongshoreError, parseGoJSON } from '@longshore/repo';
+import { describeError, encodeGoJSON, LongshoreError, parseGoJSON } from '@longshore/repo';
 import { indentJSON } from '../output/indent-json.ts';
 import { errnoOf } from './errno.ts';
 import {
@@ -24,7 +24,7 @@ export function loadConfigFile(
   path: string,
   env: Readonly<Record<string, string | undefined>>,
 ): ConnectionConfig {
-  const config = parseConnectionConfig(parseGoJSON(readConfig(path), path), path);
+  const config = parseConnectionConfig(parseConfig(readConfig(path), path), path);
   const folder = cacheFolder(config, path, env);
   return folder === undefined
     ? config
@@ -62,6 +62,18 @@ export function writePrivateFile(path: string, text: string): void {
     throw new LongshoreError(
       errnoOf(cause) === 'ENOSPC' ? 'NO_SPACE' : 'ACCESS_DENIED',
       `cannot write ${path} (${errnoOf(cause) ?? String(cause)})`,
+      { path, cause },
+    );
+  }
+}
+
+function parseConfig(bytes: Uint8Array, path: string): unknown {
+  try {
+    return parseGoJSON(bytes, path);
+  } catch (cause) {
+    throw new LongshoreError(
+      'INVALID_ARGUMENT',
+      `${describeError(cause)}: this is no connection file; connect again with "longshore repository connect"`,
       { path, cause },
     );
   }

@@ -1,4 +1,4 @@
-import { hasCode, LongshoreError, openRepository, type BlobStorage } from '@longshore/repo';
+import { openRepository, type BlobStorage } from '@longshore/repo';
 import { cachingConfig, clientConfig, type ConnectFlagValues } from '../commands/connect-flags.ts';
 import { saveConfigFile } from '../config/config-file.ts';
 import type { StorageConfig } from '../config/connection-config.ts';
@@ -6,7 +6,7 @@ import { forgetKopiaFormatCache } from '../config/kopia-format-cache.ts';
 import { removePassword, savePassword } from '../config/password-file.ts';
 import type { CommandContext } from '../context.ts';
 import { openStorage } from './open-storage.ts';
-import { computing, upgradeOwner } from './with-repository.ts';
+import { computing, namingPassword, upgradeOwner } from './with-repository.ts';
 
 /** Proves that the password opens the repository, then writes the connection file. A failure leaves the old file alone. */
 export async function connectRepository(
@@ -15,7 +15,7 @@ export async function connectRepository(
   flags: ConnectFlagValues,
   password: string,
 ): Promise<void> {
-  await using opened = await openStorage(context, storage);
+  await using opened = await openStorage(context, storage, { isFirstContact: true });
   const uniqueID = await repositoryID(context, opened, password);
   saveConnection(context, { storage, displayName: opened.displayName, uniqueID, flags, password });
 }
@@ -50,21 +50,10 @@ async function repositoryID(
   password: string,
 ): Promise<string> {
   const { algorithms } = await computing(false);
-  try {
-    await using repository = await openRepository({
-      storage,
-      password,
-      algorithms,
-      signal: context.signal,
-      ...upgradeOwner(context),
-    });
-    return repository.uniqueID;
-  } catch (cause) {
-    if (!hasCode(cause, 'INVALID_PASSWORD')) throw cause;
-    throw new LongshoreError(
-      'INVALID_PASSWORD',
-      `wrong password for the repository in ${storage.displayName}`,
-      { cause },
-    );
-  }
+  const { signal } = context;
+  await using repository = await namingPassword(
+    storage,
+    openRepository({ storage, password, algorithms, signal, ...upgradeOwner(context) }),
+  );
+  return repository.uniqueID;
 }

@@ -25,7 +25,10 @@ export async function createConnectedRepository(
 ): Promise<void> {
   const version = formatVersion(flags);
   const password = await newPassword(context);
-  await using opened = await openStorage(context, storage, { create: { formatVersion: version } });
+  await using opened = await openStorage(context, storage, {
+    create: { formatVersion: version },
+    isFirstContact: true,
+  });
   await refuseOtherData(opened, context.signal);
   const { hostname, username } = clientConfig(flags, '');
   const identity: ClientIdentity = { userName: username, hostName: hostname };

@@ -3,14 +3,21 @@ import {
   createRetryingStorage,
   createSystemClock,
   createThrottledStorage,
+  describeError,
   LongshoreError,
   systemSleep,
   type BlobStorage,
+  type RetryPolicy,
   type StorageEvent,
 } from '@longshore/repo';
 import type { StorageConfig } from '../config/connection-config.ts';
 import type { CommandContext } from '../context.ts';
 import { filesystemSettings, s3Settings, throttlingLimits } from './storage-settings.ts';
+
+const FIRST_CONTACT_POLICY: Partial<RetryPolicy> = { maxAttempts: 3, maxTotalMilliseconds: 10_000 };
+
+/** Attempts that fail before this one are nothing to worry people with. */
+const FIRST_SHOWN_ATTEMPT = 3;
 
 /** A new repository's storage may have to be made, in a layout that its format's readers know. */
 export interface NewStorage {
@@ -24,6 +31,8 @@ export async function openStorage(
   options: {
     readonly create?: NewStorage;
     readonly limits?: Readonly<Record<string, unknown>> | undefined;
+    /** Nobody knows yet whether the settings are right: give up soon. */
+    readonly isFirstContact?: boolean;
   } = {},
 ): Promise<BlobStorage> {
   const clock = createSystemClock();
@@ -40,10 +49,12 @@ export async function openStorage(
     clock,
     sleep: systemSleep,
     random: Math.random,
-    onRetry: ({ operation, target, attempt, error }) =>
-      context.log.warning(
-        `${operation} ${target} failed (${String(error)}), attempt ${attempt}; trying again`,
-      ),
+    policy: options.isFirstContact === true ? FIRST_CONTACT_POLICY : {},
+    onRetry: ({ operation, target, attempt, error }) => {
+      const line = `${describeError(error)}; trying again`;
+      if (attempt < FIRST_SHOWN_ATTEMPT) context.log.debug(`${operation} ${target}: ${line}`);
+      else context.log.warning(line);
+    },
   });
 }
 

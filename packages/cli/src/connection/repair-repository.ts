@@ -1,4 +1,11 @@
-import { createReadOnlyStorage, hasCode, parseBlobID, recoverFormatBlob } from '@longshore/repo';
+import {
+  createReadOnlyStorage,
+  describeError,
+  hasCode,
+  LongshoreError,
+  parseBlobID,
+  recoverFormatBlob,
+} from '@longshore/repo';
 import type { RepairFlagValues } from '../commands/repair-flags.ts';
 import type { StorageConfig } from '../config/connection-config.ts';
 import type { CommandContext } from '../context.ts';
@@ -14,7 +21,7 @@ export async function repairRepository(
   flags: RepairFlagValues,
 ): Promise<void> {
   if (flags['recover-format'] === 'no') return;
-  await using opened = await openStorage(context, storage);
+  await using opened = await openStorage(context, storage, { isFirstContact: true });
   const { signal, log } = context;
   const isDryRun = flags['dry-run'];
   const prefixes = flags['recover-format-block-prefixes'];
@@ -31,6 +38,13 @@ export async function repairRepository(
         : `Wrote ${FORMAT_BLOB} back from its copy in ${packBlobID}.`,
     );
   } catch (error) {
+    if (hasCode(error, 'REPOSITORY_NOT_INITIALIZED')) {
+      throw new LongshoreError(
+        'REPOSITORY_NOT_INITIALIZED',
+        `${describeError(error)}; longshore knows of no other copy: look for one in backups of the storage (repositories whose password can change keep none)`,
+        { cause: error },
+      );
+    }
     const isThere = hasCode(error, 'REPOSITORY_EXISTS');
     if (!isThere || flags['recover-format'] === 'yes') throw error;
     log.info(`${FORMAT_BLOB} is there; nothing to repair.`);

@@ -1,10 +1,14 @@
 import {
+  createSystemClock,
+  hasCode,
   LongshoreError,
+  openFormat,
   openRepository,
   type BlobReader,
   type BlobStorage,
   type ClientIdentity,
   type ContentEngineFactory,
+  type FormatManager,
   type OpenOptions,
   type OpenRepository,
   type OpenWritableRepository,
@@ -25,6 +29,12 @@ export interface Connection<R = OpenRepository> {
   readonly password: string;
 }
 
+/** A storage and what the repository's format says. */
+export interface FormatConnection {
+  readonly storage: BlobStorage;
+  readonly formatManager: FormatManager;
+}
+
 export interface ConnectOptions {
   /** Computes on all processors: worth its start for commands that move much data. */
   readonly parallel?: boolean;
@@ -37,10 +47,10 @@ export function withRepository<T>(
   options: ConnectOptions = {},
 ): Promise<T> {
   return withConnection(context, options, async (connection, open) => {
-    await using repository = await openRepository({
-      ...open,
-      storage: readerOf(connection.storage),
-    });
+    await using repository = await namingPassword(
+      connection.storage,
+      openRepository({ ...open, storage: readerOf(connection.storage) }),
+    );
     warn(context, repository);
     return await work({ ...connection, repository });
   });
@@ -53,13 +63,11 @@ export function withWritableRepository<T>(
   options: ConnectOptions = {},
 ): Promise<T> {
   return withConnection(context, options, async (connection, open) => {
-    if (connection.config.client.readonly) {
-      throw new LongshoreError(
-        'READ_ONLY',
-        `${context.configFile} connects for reading only; connect again without --readonly`,
-      );
-    }
-    await using repository = await openRepository({ ...open, storage: connection.storage });
+    refuseReadOnly(context, connection.config);
+    await using repository = await namingPassword(
+      connection.storage,
+      openRepository({ ...open, storage: connection.storage }),
+    );
     warn(context, repository);
     return await work({ ...connection, repository });
   });
@@ -74,6 +82,30 @@ export async function withStorage<T>(
   const { throttlingLimits: limits } = config.client;
   await using storage = await openStorage(context, config.storage, { limits });
   return await work({ storage, config });
+}
+
+/** Opens the format alone: enough for commands that look at blobs and indexes, also where indexes are damaged. */
+export function withFormat<T>(
+  context: CommandContext,
+  work: (connection: FormatConnection) => Promise<T>,
+  { writes = false }: { readonly writes?: boolean } = {},
+): Promise<T> {
+  return withStorage(context, async ({ storage, config }) => {
+    if (writes) refuseReadOnly(context, config);
+    const { algorithms } = await computing(false);
+    const formatManager = await namingPassword(
+      storage,
+      openFormat({
+        storage,
+        algorithms,
+        clock: createSystemClock(),
+        password: await existingPassword(context),
+        signal: context.signal,
+        ...upgradeOwner(context),
+      }),
+    );
+    return await work({ storage, formatManager });
+  });
 }
 
 async function withConnection<T>(
@@ -113,10 +145,35 @@ export async function computing(parallel: boolean): Promise<{
   return { algorithms: nativeAlgorithms(), ...(parallel ? { engine: nativeEngine() } : {}) };
 }
 
+/** Says which repository a wrong password was for. */
+export async function namingPassword<R>(
+  { displayName }: BlobStorage,
+  opening: Promise<R>,
+): Promise<R> {
+  try {
+    return await opening;
+  } catch (cause) {
+    if (!hasCode(cause, 'INVALID_PASSWORD')) throw cause;
+    throw new LongshoreError(
+      'INVALID_PASSWORD',
+      `wrong password for the repository in ${displayName}`,
+      { cause },
+    );
+  }
+}
+
 /** `--upgrade-owner-id`, if given. */
 export function upgradeOwner({ flags }: CommandContext): { readonly upgradeOwnerID?: string } {
   const owner = flags['upgrade-owner-id'];
   return owner === undefined ? {} : { upgradeOwnerID: owner };
+}
+
+function refuseReadOnly({ configFile }: CommandContext, { client }: ConnectionConfig): void {
+  if (!client.readonly) return;
+  throw new LongshoreError(
+    'READ_ONLY',
+    `${configFile} connects for reading only; connect again without --readonly`,
+  );
 }
 
 function warn(context: CommandContext, repository: OpenRepository): void {

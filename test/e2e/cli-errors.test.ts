@@ -1,0 +1,200 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIWorld, type RunOptions } from './cli-world.ts';
+
+const world = new CLIWorld();
+const repo = world.path('repo');
+
+beforeAll(async () => {
+  mkdirSync(world.path('source'));
+  mkdirSync(world.path('empty'));
+  writeFileSync(world.path('source', 'data'), Buffer.alloc(100_000, 7));
+  writeFileSync(world.path('no.config'), '{');
+  writeFileSync(world.path('gcs.config'), '{"storage":{"type":"gcs","config":{}}}');
+  writeFileSync(world.path('server.config'), '{"apiServer":{"url":"https://here"}}');
+  await world.ok(['repository', 'create', 'filesystem', `--path=${repo}`]);
+  await world.ok(['snapshot', 'create', 'source']);
+});
+
+afterAll(() => world[Symbol.dispose]());
+
+/** The whole of standard error of a command that has to fail. */
+async function failure(args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const { code, stdout, stderr } = await world.run(args, options);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  return stderr.replaceAll(world.folder, '~');
+}
+
+const TABLE: readonly (readonly [string, readonly string[], string, Record<string, string>?])[] = [
+  [
+    'a wrong password',
+    ['snapshot', 'list'],
+    'wrong password for the repository in Filesystem: ~/repo; check KOPIA_PASSWORD or --password',
+    { KOPIA_PASSWORD: 'wrong' },
+  ],
+  [
+    'no connection',
+    ['snapshot', 'list'],
+    'not connected to a repository: there is no ~/missing.config; begin with "longshore repository connect" or "longshore repository create"',
+    { KOPIA_CONFIG_PATH: '~/missing.config' },
+  ],
+  [
+    'no repository',
+    ['repository', 'connect', 'filesystem', '--path=~/empty'],
+    'there is no repository in Filesystem: ~/empty: kopia.repository is missing; create one with "longshore repository create", or check the location',
+    { KOPIA_CONFIG_PATH: '~/new.config' },
+  ],
+  [
+    'no folder for the repository',
+    ['repository', 'connect', 'filesystem', '--path=~/none'],
+    'cannot open the repository folder: no such file or folder: ~/none; check the path',
+    { KOPIA_CONFIG_PATH: '~/new.config' },
+  ],
+  [
+    'a repository where one is to be created',
+    ['repository', 'create', 'filesystem', '--path=~/repo'],
+    'there is a repository in Filesystem: ~/repo already; use "longshore repository connect" to work with it',
+    { KOPIA_CONFIG_PATH: '~/new.config' },
+  ],
+  [
+    'no password',
+    ['snapshot', 'list'],
+    'no password: set KOPIA_PASSWORD, give --password, or run this on a terminal',
+    { KOPIA_CONFIG_PATH: '~/unkept.config', KOPIA_PASSWORD: '' },
+  ],
+  [
+    'a damaged connection file',
+    ['snapshot', 'list'],
+    '~/no.config: not valid JSON at offset 1: this is no connection file; connect again with "longshore repository connect"',
+    { KOPIA_CONFIG_PATH: '~/no.config' },
+  ],
+  [
+    'a storage that longshore lacks',
+    ['snapshot', 'list'],
+    'storage of type "gcs" is not supported by longshore: filesystem and s3 are',
+    { KOPIA_CONFIG_PATH: '~/gcs.config' },
+  ],
+  [
+    'a connection to a server',
+    ['snapshot', 'list'],
+    '~/server.config connects to a repository server, which longshore cannot do; connect to its storage instead',
+    { KOPIA_CONFIG_PATH: '~/server.config' },
+  ],
+  [
+    'an unknown flag',
+    ['snapshot', 'list', '--al'],
+    'unknown flag --al of snapshot list (did you mean --all?); see "longshore snapshot list --help"',
+  ],
+  [
+    'an unknown command',
+    ['snapshot', 'lst'],
+    'unknown command "lst" of snapshot (did you mean list?); see "longshore snapshot --help"',
+  ],
+  [
+    'a flag of Kopia that longshore lacks',
+    ['snapshot', 'list', '--use-keyring'],
+    '--use-keyring is not supported by longshore',
+  ],
+  [
+    'no folder to back up',
+    ['snapshot', 'create', '~/nowhere'],
+    'examine ~/nowhere: no such file or directory; check the path and its permissions',
+  ],
+  ['nothing to back up', ['snapshot', 'create'], 'snapshot create needs a source, or --all'],
+  [
+    'no such snapshot',
+    ['snapshot', 'delete', '00000000000000000000000000000000'],
+    'no snapshot is 00000000000000000000000000000000, or has it as its root; "longshore snapshot list -a -m" shows all',
+  ],
+  [
+    'no such object to restore',
+    ['restore', '00000000000000000000000000000000', '~/target'],
+    'the repository has no object 00000000000000000000000000000000; "longshore snapshot list -a" shows what there is',
+  ],
+  [
+    'an archive to restore to',
+    ['restore', '~/source', '~/target.zip'],
+    'restoring to an archive (target.zip) is not supported by longshore; --mode=local makes a folder of that name',
+  ],
+  ['no change', ['policy', 'set', '--global'], 'no change was asked for'],
+];
+
+describe('one line says what is wrong, where, and what to do about', () => {
+  beforeAll(async () => {
+    await world.ok(
+      ['repository', 'connect', 'filesystem', `--path=${repo}`, '--no-persist-credentials'],
+      { env: { KOPIA_CONFIG_PATH: world.path('unkept.config') } },
+    );
+  });
+
+  it.each(TABLE)('%s', async (_what, args, message, env = {}) => {
+    const here = (text: string): string => text.replaceAll('~', world.folder);
+    const stderr = await failure(args.map(here), {
+      env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, here(value)])),
+    });
+    expect(stderr).toBe(`longshore: ${message}\n`);
+    for (const name of ['new.config', 'target', 'target.zip']) {
+      expect(existsSync(world.path(name))).toBe(false);
+    }
+  });
+
+  it.skipIf(process.getuid?.() === 0)('a file that cannot be read', async () => {
+    writeFileSync(world.path('source', 'locked'), 'x', { mode: 0 });
+    const { code, stderr } = await world.run(['snapshot', 'create', 'source']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('Cannot back up locked: ');
+    expect(stderr).toMatch(/\nlongshore: Found 1 fatal error\(s\) while snapshotting .*\n$/);
+  });
+});
+
+describe('damage', () => {
+  const pack = (): string => {
+    const below = (folder: string): string[] =>
+      readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name));
+    return below(join(repo, 'p'))[0]!;
+  };
+
+  it('of a pack is found, named, and leaves no half of a file behind', async () => {
+    const whole = readFileSync(pack());
+    truncateSync(pack(), 60_000);
+    const verified = await world.run(['snapshot', 'verify']);
+    expect(verified.code).toBe(1);
+    expect(verified.stderr).toMatch(
+      /data: content [0-9a-f]+: ends at \d+, its pack p.* has 60000 bytes/,
+    );
+    const [snapshot] = await world.json<readonly { readonly id: string }[]>(['snapshot', 'list']);
+    const restored = await world.run(['restore', snapshot!.id, 'half']);
+    expect(restored.code).toBe(1);
+    expect(restored.stderr).toMatch(/\nlongshore: data .*"longshore snapshot verify.*\n$/);
+    expect(readdirSync(world.path('half'))).toEqual([]);
+    whole[5000]! ^= 1;
+    writeFileSync(pack(), whole);
+    const altered = await world.run(['snapshot', 'verify', '--verify-files-percent=100']);
+    expect(altered.code).toBe(1);
+    expect(altered.stderr).toContain('authentication failed');
+  });
+
+  it('of the format blob is named with the way out', async () => {
+    const path = join(repo, 'kopia.repository.f');
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace('scrypt-65536-8-1', 'scrypt-of-tomorrow'));
+    expect(await failure(['snapshot', 'list'])).toBe(
+      'longshore: kopia.repository: keyAlgo "scrypt-of-tomorrow" is not known to this version\n',
+    );
+    writeFileSync(path, text.slice(0, 100));
+    expect(await failure(['snapshot', 'list'])).toMatch(
+      /^longshore: kopia\.repository: not valid JSON at offset \d+; put it back from a copy of the storage\n$/,
+    );
+    writeFileSync(path, text);
+  });
+});
