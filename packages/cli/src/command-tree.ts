@@ -42,6 +42,16 @@ const repository: CommandNode = group(
     leaf('set-parameters', () => import('./commands/repository-set-parameters.ts'), {
       aliases: ['set-params'],
     }),
+    group(
+      'sync-to',
+      'Copy the repository to another storage.',
+      [
+        leaf('filesystem', () => import('./commands/repository-sync-to-filesystem.ts')),
+        leaf('s3', () => import('./commands/repository-sync-to-s3.ts')),
+      ],
+      { flags: () => import('./commands/sync-run.ts') },
+    ),
+    leaf('heal', () => import('./commands/repository-heal.ts')),
     leaf('validate-provider', () => import('./commands/repository-validate-provider.ts')),
     group(
       'repair',
@@ -65,6 +75,16 @@ const snapshot: CommandNode = group(
     leaf('restore', () => import('./commands/restore.ts')),
     leaf('verify', () => import('./commands/snapshot-verify.ts')),
     leaf('delete', () => import('./commands/snapshot-delete.ts')),
+    leaf('expire', () => import('./commands/snapshot-expire.ts')),
+    leaf('pin', () => import('./commands/snapshot-pin.ts')),
+    leaf('estimate', () => import('./commands/snapshot-estimate.ts')),
+    leaf('migrate', () => import('./commands/snapshot-migrate.ts')),
+    leaf('copy-history', () => import('./commands/snapshot-copy-history.ts')),
+    leaf('move-history', () => import('./commands/snapshot-move-history.ts')),
+    group('fix', 'Mend snapshots that lack some of their data.', [
+      leaf('invalid-files', () => import('./commands/snapshot-fix-invalid-files.ts')),
+      leaf('remove-files', () => import('./commands/snapshot-fix-remove-files.ts')),
+    ]),
   ],
   { aliases: ['snap'] },
 );
@@ -150,6 +170,8 @@ export const commandTree: CommandGroup = group(
     leaf('restore', () => import('./commands/restore.ts')),
     leaf('list', () => import('./commands/list.ts'), { aliases: ['ls'] }),
     leaf('show', () => import('./commands/show.ts'), { aliases: ['cat'] }),
+    leaf('diff', () => import('./commands/diff.ts')),
+    leaf('verify', () => import('./commands/verify.ts')),
     policy,
     manifest,
     content,

@@ -34,7 +34,9 @@ export {
   type DiffCounts,
   type DiffStats,
 } from './diff/diff-stats.ts';
-export type { ComparedField, Difference } from './diff/difference.ts';
+export { listedEntry, type ComparedField, type Difference } from './diff/difference.ts';
+export { diagnoseRepository } from './doctor/doctor.ts';
+export type { Finding, FindingSeverity } from './doctor/finding.ts';
 export { DirManifestBuilder } from './dir-manifest-builder.ts';
 export {
   isPlaceholderName,
@@ -72,6 +74,7 @@ export {
   type CopyHistoryOptions,
 } from './history/copy-history.ts';
 export { findDamagedEntries, type DamagedEntry } from './ledger/damage-ledger.ts';
+export { maintainRepository, type MaintainOptions } from './maintenance.ts';
 export {
   migratePolicies,
   migrateSnapshots,

@@ -16,7 +16,6 @@ import {
   type DirEntry,
 } from '@longshore/snapshot';
 import { withRepository } from '../connection/with-repository.ts';
-import type { CommandContext } from '../context.ts';
 import { defineCommand, requiredArgument, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
 import { text } from '../grammar/value-flags.ts';

@@ -21,6 +21,7 @@ import { UsageError } from '../grammar/usage-error.ts';
 import { integer, oneOf, text } from '../grammar/value-flags.ts';
 import { formatBytes } from '../output/units.ts';
 import { RestoreProgress } from '../progress/restore-progress.ts';
+import { archiveKind, openArchive } from './restore-archive.ts';
 
 const PLACEHOLDER_SUFFIX = DIRECTORY_PLACEHOLDER_NAME;
 
@@ -34,7 +35,7 @@ const FLAGS = {
     env: 'KOPIA_RESTORE_CONSISTENT_ATTRIBUTES',
   }),
   mode: oneOf(['auto', 'local', 'zip', 'zip-nocompress', 'tar', 'tgz'])(
-    'Where to restore to: only local (and auto, if the target is a folder) is supported.',
+    'Where to restore to: a folder (local) or an archive; auto goes by the name of the target.',
     { default: 'auto' },
   ),
   parallel: integer('Requests to the storage at once.', { default: 8 }),
@@ -104,7 +105,6 @@ async function planTasks(
   const [source = '', given] = words;
   const target =
     given === undefined ? inPlace(context, connection, source) : absolute(context, given);
-  refuseArchives(target, flags.mode);
   const entry = await restoreSource(context, connection, source, {
     snapshotTime: flags['snapshot-time'],
     consistentAttributes: flags['consistent-attributes'],
@@ -146,17 +146,6 @@ function inPlace(context: CommandContext, { identity }: Connection, text: string
   throw new UsageError('restore without a target needs a path of this user and host');
 }
 
-function refuseArchives(target: string, mode: RestoreFlags['mode']): void {
-  if (mode === 'local') return;
-  const isArchive = /\.(?:zip|tar|tar\.gz|tgz)$/.test(target);
-  if (mode === 'auto' && !isArchive) return;
-  throw new UsageError(
-    mode === 'auto'
-      ? `restoring to an archive (${basename(target)}) is not supported by longshore; --mode=local makes a folder of that name`
-      : `--mode=${mode} is not supported by longshore; restore to a folder`,
-  );
-}
-
 function absolute(context: CommandContext, path: string): string {
   return resolve(context.workingDirectory, expandHome(path, context.env));
 }
@@ -169,13 +158,18 @@ async function restoreTask(
 ): Promise<void> {
   const { log, signal } = context;
   refuseMissing(repository, entry);
-  log.info(`Restoring to local filesystem (${target}) with parallelism=${flags.parallel}...`);
+  const kind = archiveKind(target, flags.mode);
   const isFolder = entry.type === 'd';
   const progress = new RestoreProgress(context.progress);
-  await using output = openLocalOutput(
-    isFolder ? target : dirname(target),
-    outputOptions(context, flags),
-  );
+  if (kind === undefined) {
+    log.info(`Restoring to local filesystem (${target}) with parallelism=${flags.parallel}...`);
+  } else log.info(`Restoring to a ${kind} archive (${target})...`);
+  await using archive =
+    kind === undefined
+      ? undefined
+      : await openArchive(kind, target, { overwrite: flags['overwrite-files'] });
+  await using output =
+    archive ?? openLocalOutput(isFolder ? target : dirname(target), outputOptions(context, flags));
   const summary = await restoreSnapshot(repository, entry, output, {
     signal,
     parallel: Math.max(1, flags.parallel),
@@ -183,15 +177,16 @@ async function restoreTask(
     deleteExtra: flags['delete-extra'] && isFolder,
     minSizeForPlaceholder: flags['shallow-minsize'],
     ...(depth === undefined ? {} : { restoreDirEntryAtDepth: depth }),
-    ...(isFolder ? {} : { name: basename(target) }),
+    ...(isFolder || kind !== undefined ? {} : { name: basename(target) }),
     onEvent: (event) => {
       progress.onEvent(event);
       if (event.type === 'entry-failed') log.error(`Ignored: ${describeError(event.error)}`);
     },
   });
+  await archive?.finish();
   context.progress.clear();
   log.info(summaryLine(summary));
-  if (!summary.exactTimes) {
+  if (kind === undefined && !summary.exactTimes) {
     log.info('The file system keeps times to about a microsecond only.');
   }
 }

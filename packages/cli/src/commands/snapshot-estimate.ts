@@ -35,7 +35,7 @@ export const command: Command = defineCommand({
   async run(context, { flags, args }) {
     if (flags['upload-speed'] <= 0) throw new UsageError('--upload-speed must be positive');
     const path = resolve(context.workingDirectory, expandHome(args.source, context.env));
-    const root = openLocalEntry(path, { followRoot: true });
+    const root = openLocalEntry(path);
     if (root.type !== 'd') {
       throw new LongshoreError('INVALID_ARGUMENT', `${path} is no folder`, { path });
     }

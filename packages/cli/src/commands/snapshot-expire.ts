@@ -1,4 +1,4 @@
-import { writeSession, type Repository } from '@longshore/repo';
+import { writeSession } from '@longshore/repo';
 import {
   applyRetention,
   expiredSnapshots,
@@ -12,6 +12,7 @@ import { sourceOf } from '../connection/sources.ts';
 import { withWritableRepository } from '../connection/with-repository.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
+import { allSources } from './all-sources.ts';
 
 export const command: Command = defineCommand({
   summary: 'Delete snapshots that no policy keeps.',
@@ -53,15 +54,4 @@ export const command: Command = defineCommand({
 
 function bySourceName(a: SourceInfo, b: SourceInfo): number {
   return formatSource(a) < formatSource(b) ? -1 : 1;
-}
-
-async function allSources(
-  repository: Repository,
-  signal: AbortSignal,
-): Promise<readonly SourceInfo[]> {
-  const sources = new Map<string, SourceInfo>();
-  for (const { source } of await listSnapshots(repository, undefined, { signal })) {
-    sources.set(formatSource(source), source);
-  }
-  return [...sources.values()];
 }

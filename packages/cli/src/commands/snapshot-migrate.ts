@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { describeError, writeSession, type Repository } from '@longshore/repo';
 import {
   formatSource,
-  listSnapshots,
   migratePolicies,
   migrateSnapshots,
   type MigrateEvent,
@@ -18,6 +17,7 @@ import { flag, type FlagValues } from '../grammar/flag.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { integer, text, texts } from '../grammar/value-flags.ts';
 import { formatBytes } from '../output/units.ts';
+import { allSources } from './all-sources.ts';
 
 const FLAGS = {
   'source-config': text('Connection file of the repository to migrate from.', { required: true }),
@@ -124,7 +124,7 @@ class MigrationReport {
     if (event.type === 'started') log.info(`migrating snapshot of ${name}`);
     else if (event.type === 'existing') log.info(`already migrated ${name}`);
     else if (event.type === 'incomplete') log.debug(`ignoring incomplete ${name}`);
-    else {
+    else if (event.type === 'migrated') {
       this.#migrated += 1;
       if ((event.saved.rootEntry?.summary?.numFailed ?? 0) > 0) this.#failures += 1;
     }
@@ -140,15 +140,4 @@ class MigrationReport {
     if (this.#failures === 0) return;
     throw new SilentFailure(`${this.#failures} sources or snapshots could not be migrated whole`);
   }
-}
-
-async function allSources(
-  repository: Repository,
-  signal: AbortSignal,
-): Promise<readonly SourceInfo[]> {
-  const sources = new Map<string, SourceInfo>();
-  for (const { source } of await listSnapshots(repository, undefined, { signal })) {
-    sources.set(formatSource(source), source);
-  }
-  return [...sources.values()];
 }

@@ -1,7 +1,7 @@
 import type { AbortOptions, Repository } from '@longshore/repo';
 import type { DirEntry } from '../dir-manifest.ts';
 import { readEntryDirectory } from '../repository-entry.ts';
-import { asListed, differingFields, type Difference } from './difference.ts';
+import { listedEntry, differingFields, type Difference } from './difference.ts';
 
 /**
  * Compares two entries and all that is below them, by name: differences as they are found, each directory before what
@@ -71,5 +71,5 @@ async function childrenOf(
 ): Promise<Map<string, DirEntry>> {
   if (directory === undefined) return new Map();
   const { entries } = await readEntryDirectory(repository, directory, options);
-  return new Map(entries.map((entry) => [entry.name, asListed(entry)]));
+  return new Map(entries.map((entry) => [entry.name, listedEntry(entry)]));
 }

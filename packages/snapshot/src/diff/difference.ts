@@ -29,7 +29,7 @@ export function differingFields(before: DirEntry, after: DirEntry): readonly Com
 }
 
 /** A directory below the root as Kopia shows it: with the size and the newest time of all that is in it. */
-export function asListed(entry: DirEntry): DirEntry {
+export function listedEntry(entry: DirEntry): DirEntry {
   const { summary } = entry;
   if (entry.type !== 'd' || summary === undefined) return entry;
   return { ...entry, size: summary.size, mtime: summary.maxTime };

@@ -1,0 +1,12 @@
+import { defineCommand, type Command } from '../grammar/command.ts';
+import { FILESYSTEM_FLAGS, filesystemConfig } from './storage-flags.ts';
+import { runSync, SYNC_FLAGS } from './sync-run.ts';
+
+export const command: Command = defineCommand({
+  summary: 'Copy the repository to a folder.',
+  flags: { ...FILESYSTEM_FLAGS, ...SYNC_FLAGS },
+  args: {},
+  async run(context, { flags }) {
+    await runSync(context, filesystemConfig(context, flags), flags);
+  },
+});

@@ -1,0 +1,12 @@
+import { defineCommand, type Command } from '../grammar/command.ts';
+import { S3_FLAGS, s3Config } from './storage-flags.ts';
+import { runSync, SYNC_FLAGS } from './sync-run.ts';
+
+export const command: Command = defineCommand({
+  summary: 'Copy the repository to an S3 bucket.',
+  flags: { ...S3_FLAGS, ...SYNC_FLAGS },
+  args: {},
+  async run(context, { flags }) {
+    await runSync(context, s3Config(context, flags), flags);
+  },
+});
