@@ -33,99 +33,120 @@ async function failure(args: readonly string[], options: RunOptions = {}): Promi
   return stderr.replaceAll(world.folder, '~');
 }
 
-const TABLE: readonly (readonly [string, readonly string[], string, Record<string, string>?])[] = [
+interface BadInput {
+  readonly what: string;
+  readonly args: readonly string[];
+  readonly message: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const TABLE: readonly BadInput[] = (
   [
-    'a wrong password',
-    ['snapshot', 'list'],
-    'wrong password for the repository in Filesystem: ~/repo; check KOPIA_PASSWORD or --password',
-    { KOPIA_PASSWORD: 'wrong' },
-  ],
-  [
-    'no connection',
-    ['snapshot', 'list'],
-    'not connected to a repository: there is no ~/missing.config; begin with "longshore repository connect" or "longshore repository create"',
-    { KOPIA_CONFIG_PATH: '~/missing.config' },
-  ],
-  [
-    'no repository',
-    ['repository', 'connect', 'filesystem', '--path=~/empty'],
-    'there is no repository in Filesystem: ~/empty: kopia.repository is missing; create one with "longshore repository create", or check the location',
-    { KOPIA_CONFIG_PATH: '~/new.config' },
-  ],
-  [
-    'no folder for the repository',
-    ['repository', 'connect', 'filesystem', '--path=~/none'],
-    'cannot open the repository folder: no such file or folder: ~/none; check the path',
-    { KOPIA_CONFIG_PATH: '~/new.config' },
-  ],
-  [
-    'a repository where one is to be created',
-    ['repository', 'create', 'filesystem', '--path=~/repo'],
-    'there is a repository in Filesystem: ~/repo already; use "longshore repository connect" to work with it',
-    { KOPIA_CONFIG_PATH: '~/new.config' },
-  ],
-  [
-    'no password',
-    ['snapshot', 'list'],
-    'no password: set KOPIA_PASSWORD, give --password, or run this on a terminal',
-    { KOPIA_CONFIG_PATH: '~/unkept.config', KOPIA_PASSWORD: '' },
-  ],
-  [
-    'a damaged connection file',
-    ['snapshot', 'list'],
-    '~/no.config: not valid JSON at offset 1: this is no connection file; connect again with "longshore repository connect"',
-    { KOPIA_CONFIG_PATH: '~/no.config' },
-  ],
-  [
-    'a storage that longshore lacks',
-    ['snapshot', 'list'],
-    'storage of type "gcs" is not supported by longshore: filesystem and s3 are',
-    { KOPIA_CONFIG_PATH: '~/gcs.config' },
-  ],
-  [
-    'a connection to a server',
-    ['snapshot', 'list'],
-    '~/server.config connects to a repository server, which longshore cannot do; connect to its storage instead',
-    { KOPIA_CONFIG_PATH: '~/server.config' },
-  ],
-  [
-    'an unknown flag',
-    ['snapshot', 'list', '--al'],
-    'unknown flag --al of snapshot list (did you mean --all?); see "longshore snapshot list --help"',
-  ],
-  [
-    'an unknown command',
-    ['snapshot', 'lst'],
-    'unknown command "lst" of snapshot (did you mean list?); see "longshore snapshot --help"',
-  ],
-  [
-    'a flag of Kopia that longshore lacks',
-    ['snapshot', 'list', '--use-keyring'],
-    '--use-keyring is not supported by longshore',
-  ],
-  [
-    'no folder to back up',
-    ['snapshot', 'create', '~/nowhere'],
-    'examine ~/nowhere: no such file or directory; check the path and its permissions',
-  ],
-  ['nothing to back up', ['snapshot', 'create'], 'snapshot create needs a source, or --all'],
-  [
-    'no such snapshot',
-    ['snapshot', 'delete', '00000000000000000000000000000000'],
-    'no snapshot is 00000000000000000000000000000000, or has it as its root; "longshore snapshot list -a -m" shows all',
-  ],
-  [
-    'no such object to restore',
-    ['restore', '00000000000000000000000000000000', '~/target'],
-    'the repository has no object 00000000000000000000000000000000; "longshore snapshot list -a" shows what there is',
-  ],
-  [
-    'an archive to restore to',
-    ['restore', '~/source', '~/target.zip'],
-    'restoring to an archive (target.zip) is not supported by longshore; --mode=local makes a folder of that name',
-  ],
-  ['no change', ['policy', 'set', '--global'], 'no change was asked for'],
-];
+    [
+      'a wrong password',
+      ['snapshot', 'list'],
+      'wrong password for the repository in Filesystem: ~/repo; check KOPIA_PASSWORD or --password',
+      { KOPIA_PASSWORD: 'wrong' },
+    ],
+    [
+      'no connection',
+      ['snapshot', 'list'],
+      'not connected to a repository: there is no ~/missing.config; begin with "longshore repository connect" or "longshore repository create"',
+      { KOPIA_CONFIG_PATH: '~/missing.config' },
+    ],
+    [
+      'no repository',
+      ['repository', 'connect', 'filesystem', '--path=~/empty'],
+      'there is no repository in Filesystem: ~/empty: kopia.repository is missing; create one with "longshore repository create", or check the location',
+      { KOPIA_CONFIG_PATH: '~/new.config' },
+    ],
+    [
+      'no folder for the repository',
+      ['repository', 'connect', 'filesystem', '--path=~/none'],
+      'cannot open the repository folder: no such file or folder: ~/none; check the path',
+      { KOPIA_CONFIG_PATH: '~/new.config' },
+    ],
+    [
+      'a repository where one is to be created',
+      ['repository', 'create', 'filesystem', '--path=~/repo'],
+      'there is a repository in Filesystem: ~/repo already; use "longshore repository connect" to work with it',
+      { KOPIA_CONFIG_PATH: '~/new.config' },
+    ],
+    [
+      'no password',
+      ['snapshot', 'list'],
+      'no password: set KOPIA_PASSWORD, give --password, or run this on a terminal',
+      { KOPIA_CONFIG_PATH: '~/unkept.config', KOPIA_PASSWORD: '' },
+    ],
+    [
+      'a damaged connection file',
+      ['snapshot', 'list'],
+      '~/no.config: not valid JSON at offset 1: this is no connection file; connect again with "longshore repository connect"',
+      { KOPIA_CONFIG_PATH: '~/no.config' },
+    ],
+    [
+      'a storage that longshore lacks',
+      ['snapshot', 'list'],
+      'storage of type "gcs" is not supported by longshore: filesystem and s3 are',
+      { KOPIA_CONFIG_PATH: '~/gcs.config' },
+    ],
+    [
+      'a connection to a server',
+      ['snapshot', 'list'],
+      '~/server.config connects to a repository server, which longshore cannot do; connect to its storage instead',
+      { KOPIA_CONFIG_PATH: '~/server.config' },
+    ],
+    [
+      'an unknown flag',
+      ['snapshot', 'list', '--al'],
+      'unknown flag --al of snapshot list (did you mean --all?); see "longshore snapshot list --help"',
+    ],
+    [
+      'an unknown command',
+      ['snapshot', 'lst'],
+      'unknown command "lst" of snapshot (did you mean list?); see "longshore snapshot --help"',
+    ],
+    [
+      'a flag of Kopia that longshore lacks',
+      ['snapshot', 'list', '--use-keyring'],
+      '--use-keyring is not supported by longshore',
+    ],
+    [
+      'no folder to back up',
+      ['snapshot', 'create', '~/nowhere'],
+      'examine ~/nowhere: no such file or directory; check the path and its permissions',
+    ],
+    ['nothing to back up', ['snapshot', 'create'], 'snapshot create needs a source, or --all'],
+    [
+      'no such snapshot',
+      ['snapshot', 'delete', '00000000000000000000000000000000'],
+      'no snapshot is 00000000000000000000000000000000, or has it as its root; "longshore snapshot list -a -m" shows all',
+    ],
+    [
+      'no such object to restore',
+      ['restore', '00000000000000000000000000000000', '~/target'],
+      'the repository has no object 00000000000000000000000000000000; "longshore snapshot list -a" shows what there is',
+    ],
+    [
+      'an archive to restore to',
+      ['restore', '~/source', '~/target.zip'],
+      'restoring to an archive (target.zip) is not supported by longshore; --mode=local makes a folder of that name',
+    ],
+    ['no change', ['policy', 'set', '--global'], 'no change was asked for'],
+  ] as const
+).map(([what, args, message, env = {}]) => ({ what, args, message, env }));
+
+function here(text: string): string {
+  return text.replaceAll('~', world.folder);
+}
+
+/** The one file that holds contents of files. */
+function packFile(): string {
+  const [pack] = readdirSync(join(repo, 'p'), { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile(),
+  );
+  return join(pack!.parentPath, pack!.name);
+}
 
 describe('one line says what is wrong, where, and what to do about', () => {
   beforeAll(async () => {
@@ -135,8 +156,7 @@ describe('one line says what is wrong, where, and what to do about', () => {
     );
   });
 
-  it.each(TABLE)('%s', async (_what, args, message, env = {}) => {
-    const here = (text: string): string => text.replaceAll('~', world.folder);
+  it.each(TABLE)('$what', async ({ args, message, env = {} }) => {
     const stderr = await failure(args.map(here), {
       env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, here(value)])),
     });
@@ -156,17 +176,9 @@ describe('one line says what is wrong, where, and what to do about', () => {
 });
 
 describe('damage', () => {
-  const pack = (): string => {
-    const below = (folder: string): string[] =>
-      readdirSync(folder, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name));
-    return below(join(repo, 'p'))[0]!;
-  };
-
   it('of a pack is found, named, and leaves no half of a file behind', async () => {
-    const whole = readFileSync(pack());
-    truncateSync(pack(), 60_000);
+    const whole = readFileSync(packFile());
+    truncateSync(packFile(), 60_000);
     const verified = await world.run(['snapshot', 'verify']);
     expect(verified.code).toBe(1);
     expect(verified.stderr).toMatch(
@@ -178,7 +190,7 @@ describe('damage', () => {
     expect(restored.stderr).toMatch(/\nlongshore: data .*"longshore snapshot verify.*\n$/);
     expect(readdirSync(world.path('half'))).toEqual([]);
     whole[5000]! ^= 1;
-    writeFileSync(pack(), whole);
+    writeFileSync(packFile(), whole);
     const altered = await world.run(['snapshot', 'verify', '--verify-files-percent=100']);
     expect(altered.code).toBe(1);
     expect(altered.stderr).toContain('authentication failed');

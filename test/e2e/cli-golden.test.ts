@@ -73,10 +73,6 @@ describe.each(goldens.map((golden) => [golden.name, golden] as const))(
     });
 
     it('are the blobs, in any order', async () => {
-      const byID = (blobs: readonly Record<string, unknown>[]): unknown =>
-        blobs
-          .map(({ id, length }) => ({ id, length }))
-          .sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
       const blobs = await json<readonly Record<string, unknown>[]>('blob', 'list');
       expect(byID(blobs)).toEqual(byID(expected.blobs));
     });
@@ -91,3 +87,9 @@ describe.each(goldens.map((golden) => [golden.name, golden] as const))(
     });
   },
 );
+
+function byID(blobs: readonly Record<string, unknown>[]): unknown {
+  return blobs
+    .map(({ id, length }) => ({ id, length }))
+    .sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
+}
