@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunOptions } from './arguments.ts';
 import { makeDataset, type DatasetFolder } from './dataset-files.ts';
@@ -74,12 +74,33 @@ export function timeLimit({ deadline, options }: ScenarioRun): number {
   return Math.max(60, Math.min(options.maxMinutes * 60, rest));
 }
 
-/** A new folder under `parent`, removed by `using`. */
+/** A new folder under `parent`, removed by `using`; what runs that were killed left there is removed, too. */
 export function temporaryFolder(
   parent: string,
   name: string,
 ): Disposable & { readonly path: string } {
   mkdirSync(parent, { recursive: true });
-  const path = mkdtempSync(join(parent, `${name}-`));
+  removeStaleFolders(parent);
+  const path = mkdtempSync(join(parent, `${FOLDER_PREFIX}${process.pid}-${name}-`));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+const FOLDER_PREFIX = 'longshore-bench-';
+
+function removeStaleFolders(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const [, pid] = /^longshore-bench-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it runs as somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

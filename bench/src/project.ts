@@ -51,11 +51,14 @@ function git(...parameters: readonly string[]): string {
   return execFileSync('git', parameters, { cwd: PROJECT_ROOT, encoding: 'utf8' }).trim();
 }
 
-/** The commit, and `+` if something besides results has changed since. */
+/** The last commit of what is measured, and `+` if that has changed since: pages and results do not count. */
 export function projectCommit(): string {
+  const measured = ['--', 'packages', 'bench/src'];
   try {
-    const changed = git('status', '--porcelain', '--', 'packages', 'bench/src');
-    return git('rev-parse', '--short=12', 'HEAD') + (changed === '' ? '' : '+');
+    const changed = git('status', '--porcelain', ...measured);
+    return (
+      git('log', '-1', '--abbrev=12', '--format=%h', ...measured) + (changed === '' ? '' : '+')
+    );
   } catch {
     return 'unknown';
   }

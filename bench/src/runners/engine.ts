@@ -36,6 +36,8 @@ import { openTarget } from './engine-storage.ts';
 const MAX_CACHE_BYTES = 5 * 1000 ** 3;
 /** Plaintext buffers of low-memory mode: two files being read and one being prepared. */
 const LOW_MEMORY_SLOTS = 4;
+/** What low-memory mode restores and verifies with: contents of the largest segment must fit. */
+const LOW_MEMORY_READS = { memoryLimit: 48 * 1024 ** 2, parallel: 2 } as const;
 
 type Engine = Pick<
   OpenOptions,
@@ -116,21 +118,26 @@ async function snapshot(
 async function restore(
   repository: OpenWritableRepository,
   { rootObjectID, path, target }: EngineTask & { kind: 'restore' },
+  { lowMemory = false }: EngineRequest,
 ): Promise<EngineAnswer> {
   const root = entryOfObject(parseObjectID(rootObjectID));
   const entry = path === '' ? root : await findEntry(repository, root, path);
   await using output = openLocalOutput(target);
-  await restoreSnapshot(repository, entry, output);
+  await restoreSnapshot(repository, entry, output, lowMemory ? LOW_MEMORY_READS : {});
   return {};
 }
 
-async function verify(repository: OpenWritableRepository): Promise<EngineAnswer> {
+async function verify(
+  repository: OpenWritableRepository,
+  { lowMemory = false }: EngineRequest,
+): Promise<EngineAnswer> {
   const snapshots = await listSnapshots(repository);
   const roots = snapshots.flatMap(({ id, rootEntry }) =>
     rootEntry === undefined ? [] : [{ name: id, entry: rootEntry }],
   );
   const { files, bytesRead, errorCount } = await verifySnapshots(repository, roots, {
     verifyFilesPercent: 100,
+    ...(lowMemory ? LOW_MEMORY_READS : {}),
   });
   if (errorCount > 0) throw new Error(`${errorCount} errors`);
   return { files, bytes: bytesRead, errors: errorCount };
@@ -185,9 +192,9 @@ async function run(request: EngineRequest): Promise<EngineAnswer> {
     case 'snapshot':
       return await snapshot(repository, task, request);
     case 'restore':
-      return await restore(repository, task);
+      return await restore(repository, task, request);
     case 'verify':
-      return await verify(repository);
+      return await verify(repository, request);
     case 'list':
       return { snapshots: (await listSnapshots(repository)).length };
     default:

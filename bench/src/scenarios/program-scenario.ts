@@ -190,7 +190,7 @@ async function prepareRestore(run: ScenarioRun, turn: Turn): Promise<TimedCall> 
     name: `${peer.name}-restore`,
   });
   const parent = definition.restoreTo === 'memory' ? MEMORY_FILE_SYSTEM : run.folder;
-  const folder = temporaryFolder(parent, 'longshore-restored');
+  const folder = temporaryFolder(parent, 'restored');
   const restored = join(folder.path, 'tree');
   const path =
     definition.operation === 'restore-folder' ? folderShare(dataset.tree).path : undefined;
