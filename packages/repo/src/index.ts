@@ -87,6 +87,7 @@ export {
   type ContentID,
   type ContentPrefix,
 } from './content/content-id.ts';
+export { ContentIDSet } from './content/content-id-set.ts';
 export type { ContentInfo } from './content/content-info.ts';
 export type { ContentManager, WriteContentOptions } from './content/content-manager.ts';
 export type { ContentPreparer, Slot, SlotPool } from './content/content-preparer.ts';
@@ -135,6 +136,39 @@ export {
   parseMaintenanceParameters,
   type MaintenanceParameters,
 } from './maintenance/parameters.ts';
+export {
+  dueMode,
+  maintenanceIdentity,
+  runMaintenance,
+  type MaintenanceLock,
+  type MaintenanceOptions,
+  type MaintenanceResult,
+  type MaintenanceSkip,
+} from './maintenance/run.ts';
+export {
+  SAFETY_PARAMETERS,
+  type SafetyLevel,
+  type SafetyParameters,
+} from './maintenance/safety.ts';
+export {
+  encodeSchedule,
+  type MaintenanceRun,
+  type MaintenanceSchedule,
+  type MaintenanceStatistics,
+} from './maintenance/schedule.ts';
+export { loadSchedule, storeSchedule } from './maintenance/schedule-blob.ts';
+export { loadMaintenanceParameters } from './maintenance/stored-parameters.ts';
+export { surveyRepository, type RepositorySurvey } from './maintenance/survey.ts';
+export type {
+  MaintenanceChange,
+  MaintenanceEvent,
+  MaintenanceMode,
+  MaintenanceTask,
+  SnapshotGC,
+  TaskContext,
+} from './maintenance/tasks.ts';
+export { checkLockExtension } from './maintenance/extend-locks.ts';
+export { LOG_PREFIX, partitionLogs } from './maintenance/log-cleanup.ts';
 export { isManifestID, parseManifestID } from './manifest/manifest-id.ts';
 export {
   indexObjectID,
@@ -175,6 +209,7 @@ export {
   type SyncResult,
   type SyncTally,
 } from './sync/sync-storages.ts';
+export { listSessions, type ListedSession } from './content/write-session.ts';
 export { StoredPacks } from './content/stored-packs.ts';
 export type { LostContent } from './heal/examine-pack.ts';
 export {
