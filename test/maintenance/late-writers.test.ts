@@ -1,6 +1,7 @@
 import { loadSchedule, type RepositoryWriter } from '@longshore/repo';
-import type { DirEntry } from '@longshore/snapshot';
+import { maintainRepository, type DirEntry } from '@longshore/snapshot';
 import { describe, expect, it } from 'vitest';
+import { decorateStorage } from '../../packages/repo/src/blob/decorate-storage.ts';
 import {
   DAY,
   HOUR,
@@ -80,6 +81,29 @@ describe.each([1, 3] as const)('maintenance beside a writer, format version %i',
     const saved = await saveRoot(writer, root, '/slow');
     await writer.flush();
     await days(virtual, 3);
+    expect((await virtual.read()).get(saved.id)).toEqual({ slow: uniqueText('slow', 5000) });
+  });
+
+  it('sees a writer that commits between the look at packs and the look at sessions', async () => {
+    const { virtual } = await withExpiredSnapshot();
+    await using client = await virtual.open('writer');
+    await using writer = client.newWriter();
+    const saved = await snapshotFiles(writer, { slow: uniqueText('slow', 5000) }, '/slow');
+    // Contents were rewritten lately: the deletion of packs is what comes next.
+    virtual.time.advance(26n * HOUR);
+    await virtual.maintain();
+    virtual.time.advance(4n * HOUR);
+    let listings = 0;
+    const committing = decorateStorage(virtual.storage, {
+      async *listBlobs(prefix, options) {
+        // First as blobs that may go, then as sessions that may live.
+        if (prefix === 's' && ++listings === 2) await writer.flush();
+        yield* virtual.storage.listBlobs(prefix, options);
+      },
+    });
+    await using owner = await virtual.over(committing);
+    await maintainRepository(owner, { mode: 'full' });
+    expect(listings).toBe(2);
     expect((await virtual.read()).get(saved.id)).toEqual({ slow: uniqueText('slow', 5000) });
   });
 
