@@ -28,7 +28,7 @@ const MIB = 1024 ** 2;
 const GB = 1000 ** 3;
 
 /** Changing what a data set holds changes its results: `DATASET_VERSION` then has to change too. */
-export const DATASET_VERSION = 1;
+const DATASET_VERSION = 1;
 
 export const DATASETS = {
   'big-file': {

@@ -24,7 +24,7 @@ export interface MeasuredRun extends Omit<UsageAnswer, 'status' | 'signal' | 'ti
 }
 
 /** A program that failed or took longer than allowed, and what it said. */
-export class ProgramError extends Error {
+class ProgramError extends Error {
   readonly timedOut: boolean;
 
   constructor(message: string, timedOut: boolean) {

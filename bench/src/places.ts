@@ -10,7 +10,7 @@ import { startS3Proxy } from './s3-proxy.ts';
 export type PlaceKind = 'disk' | 's3' | 's3-latency' | 's3-slow';
 
 /** A line to a store across a continent, and one that is narrow as well. */
-export const LINES: Readonly<Record<'s3-latency' | 's3-slow', LineSettings>> = {
+const LINES: Readonly<Record<'s3-latency' | 's3-slow', LineSettings>> = {
   's3-latency': { latencyMs: 20 },
   's3-slow': { latencyMs: 20, bytesPerSecond: 50e6 },
 };
@@ -76,7 +76,7 @@ function diskPlace(folder: string): Place {
 }
 
 /** Bytes of all files below a folder. */
-export function folderBytes(folder: string): number {
+function folderBytes(folder: string): number {
   if (!existsSync(folder)) return 0;
   let bytes = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

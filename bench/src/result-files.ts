@@ -46,8 +46,6 @@ export function isDone(
     result.commit === wanted.commit &&
     result.scale === wanted.scale &&
     result.pairs >= wanted.pairs &&
-    wanted.against.every((name) =>
-      result.rows.some(({ subjects }) => subjects.some(({ subject }) => subject === name)),
-    )
+    wanted.against.every((name) => result.against.some((one) => one === name))
   );
 }

@@ -72,7 +72,10 @@ export interface BenchResult {
   readonly title: string;
   readonly group: string;
   readonly scale: number;
+  /** Turns that were asked for; samples say how many there were time for. */
   readonly pairs: number;
+  /** Programs that were to take part; some have nothing like it, or refuse. */
+  readonly against: readonly Subject[];
   readonly dataset?: DatasetNote;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -144,7 +147,15 @@ export function parseResult(text: string, what: string): BenchResult {
   if (typeof value !== 'object' || value === null || value.schema !== RESULT_SCHEMA) {
     throw new Error(`${what}: not a result of schema ${RESULT_SCHEMA}`);
   }
-  for (const field of ['scenario', 'title', 'group', 'rows', 'machine', 'commit'] as const) {
+  for (const field of [
+    'scenario',
+    'title',
+    'group',
+    'rows',
+    'machine',
+    'commit',
+    'against',
+  ] as const) {
     if (value[field] === undefined) throw new Error(`${what}: ${field} is missing`);
   }
   return value as BenchResult;

@@ -38,6 +38,7 @@ export function sampleResult(): BenchResult {
     group: 'first',
     scale: 1,
     pairs: 3,
+    against: ['kopia'],
     dataset: { key: 'mixed-v1', about: '2 GB', files: 1000, bytes: 2e9 },
     startedAt: '2026-01-01T00:00:00.000Z',
     tookSeconds: 60,

@@ -144,7 +144,7 @@ function percent(fraction: number): string {
 }
 
 /** Sets what a policy holds and leaves everything else of the global policy as it is. */
-export async function apply(target: StorageTarget, { choice, workers }: Proposal): Promise<string> {
+async function apply(target: StorageTarget, { choice, workers }: Proposal): Promise<string> {
   await using storage = await openTarget(target);
   await using repository = await openRepository({
     storage,

@@ -31,7 +31,7 @@ export interface Output {
 }
 
 /** Where data sets are kept: the option, else `LONGSHORE_CACHE`, else the user's cache folder. */
-export function cacheFolder(chosen: string | undefined): string {
+function cacheFolder(chosen: string | undefined): string {
   const named = chosen ?? process.env['LONGSHORE_CACHE'];
   return named === undefined ? join(homedir(), '.cache', 'longshore-bench') : resolve(named);
 }
@@ -121,7 +121,8 @@ async function runScenario(
     title: scenario.title,
     group: scenario.group,
     scale: options.scale,
-    pairs: Math.max(0, ...rows.flatMap(({ subjects }) => subjects[0]?.samples.length ?? 0)),
+    against: context.peers.map(({ name }) => name).filter((name) => name !== 'longshore'),
+    pairs: options.pairs,
     ...(dataset === undefined ? {} : { dataset }),
     startedAt,
     tookSeconds: (performance.now() - started) / 1000,

@@ -6,7 +6,7 @@ import { budgetTable, limitTable, ratioTable } from './result-table.ts';
 const PEERS = ['kopia', 'restic', 'rustic'] as const;
 
 /** A page asks for one of these between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`. */
-export const TABLE_NAMES = [
+const TABLE_NAMES = [
   'kopia',
   'restic',
   'rustic',
@@ -18,7 +18,7 @@ export const TABLE_NAMES = [
 export type TableName = (typeof TABLE_NAMES)[number];
 
 /** The text between two markers. */
-export function pageTable(name: TableName, results: readonly BenchResult[]): string {
+function pageTable(name: TableName, results: readonly BenchResult[]): string {
   const kernels = results.filter(({ group }) => group === 'kernels');
   const programs = results.filter(({ group }) => group !== 'kernels');
   switch (name) {
@@ -64,8 +64,15 @@ function machineText(results: readonly BenchResult[]): string {
   return (
     `${cpu}, ${cores} cores, ${formatBytes(memoryBytes)} of memory, ${system}, Node ${node}; ` +
     `${[...versions].toSorted().join(', ')}; commit ${commits}; ${days[0]} to ${days.at(-1)}. ` +
-    `Medians of ${Math.min(...results.map(({ pairs }) => pairs))} pairs or more, run in turn, warm page cache.`
+    `Medians of ${fewestTurns(results)} turns or more, warm page cache.`
   );
+}
+
+function fewestTurns(results: readonly BenchResult[]): number {
+  const turns = results.flatMap(({ rows }) =>
+    rows.flatMap(({ subjects }) => subjects.map(({ samples }) => samples.length)),
+  );
+  return Math.min(...turns);
 }
 
 const MARKED = /(<!-- bench:([a-z]+) -->\n)[\s\S]*?(<!-- \/bench:\2 -->)/g;
