@@ -1,0 +1,168 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decorateStorage } from '../blob/decorate-storage.ts';
+import type { BlobStorage } from '../blob/storage.ts';
+import { equalBytes } from '../bytes.ts';
+import { createMemoryCache, type ContentCache } from './content-cache.ts';
+import type { ContentID } from './content-id.ts';
+import { createContentWorld, seededBytes, type ContentWorld } from './content-world.ts';
+
+/** Counts the requests for packs, and how many run at once. */
+function counted(): {
+  readonly around: (storage: BlobStorage) => BlobStorage;
+  readonly requests: { readonly id: string; readonly length: number }[];
+  readonly most: () => number;
+} {
+  const requests: { readonly id: string; readonly length: number }[] = [];
+  let running = 0;
+  let most = 0;
+  return {
+    requests,
+    most: () => most,
+    around: (storage) =>
+      decorateStorage(storage, {
+        async getBlob(id, options) {
+          if (!/^[pq]/.test(id)) return storage.getBlob(id, options);
+          requests.push({ id, length: options?.range?.length ?? Infinity });
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setImmediate(resolve));
+          running--;
+          return storage.getBlob(id, options);
+        },
+      }),
+  };
+}
+
+async function worldWith(
+  sizes: readonly number[],
+  prefix: '' | 'k' = '',
+): Promise<{
+  readonly world: ContentWorld;
+  readonly contents: ReadonlyMap<ContentID, Uint8Array>;
+}> {
+  const world = await createContentWorld();
+  const writer = (await world.openClient()).newWriter();
+  const contents = new Map<ContentID, Uint8Array>();
+  for (const [seed, size] of sizes.entries()) {
+    const data = seededBytes(seed, size);
+    contents.set(await writer.writeContent(data, { prefix }), data);
+  }
+  await writer.flush();
+  return { world, contents };
+}
+
+describe('reading many contents', () => {
+  it('visits each once, whole, within its bounds', async () => {
+    const sizes = fc.array(fc.constantFrom(0, 1, 500, 5_000, 30_000), {
+      minLength: 1,
+      maxLength: 25,
+    });
+    const property = fc.asyncProperty(
+      sizes,
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 100_000 }),
+      async (lengths, parallelism, memoryLimit) => {
+        const { world, contents } = await worldWith(lengths);
+        const { around, most } = counted();
+        const { committed } = await world.openClient({ around });
+        const seen = new Map<ContentID, Uint8Array>();
+        const visit = (id: ContentID, data: Uint8Array): void => {
+          expect(seen.has(id)).toBe(false);
+          seen.set(id, data);
+        };
+        await committed.readContents(contents.keys(), visit, { parallelism, memoryLimit });
+        expect(seen.size).toBe(contents.size);
+        for (const [id, data] of contents) expect(equalBytes(seen.get(id)!, data)).toBe(true);
+        expect(most()).toBeLessThanOrEqual(parallelism);
+      },
+    );
+    await fc.assert(property, { numRuns: 25 });
+  });
+
+  it('fetches neighbours with one request', async () => {
+    const { world, contents } = await worldWith([500, 500, 500, 500]);
+    const { around, requests } = counted();
+    const { committed } = await world.openClient({ around });
+    await committed.readContents([...contents.keys()].toReversed(), () => undefined);
+    expect(requests.map(({ length }) => length)).toEqual([4 * 528]);
+  });
+
+  it('stops at the first failure, of a visit or of the storage', async () => {
+    const { world, contents } = await worldWith([500, 70_000, 70_000, 70_000]);
+    const { committed } = await world.openClient();
+    const failure = new Error('full');
+    const failing = committed.readContents(contents.keys(), () => Promise.reject(failure), {
+      parallelism: 1,
+    });
+    await expect(failing).rejects.toBe(failure);
+    world.storage.addFault({
+      operation: 'get',
+      idPrefix: 'p',
+      fault: { kind: 'error-before', error: failure },
+    });
+    await expect(committed.readContents(contents.keys(), () => undefined)).rejects.toBe(failure);
+  });
+
+  it('waits for each visit, and for those under way before it throws', async () => {
+    const { world, contents } = await worldWith([70_000, 70_000, 70_000]);
+    const { committed } = await world.openClient();
+    let visiting = 0;
+    const visit = async (): Promise<void> => {
+      visiting++;
+      await new Promise((resolve) => setImmediate(resolve));
+      visiting--;
+      throw new Error('enough');
+    };
+    await expect(
+      committed.readContents(contents.keys(), visit, { parallelism: 3 }),
+    ).rejects.toThrow('enough');
+    expect(visiting).toBe(0);
+  });
+});
+
+describe('a cache', () => {
+  it('keeps contents with a prefix, from single and from bulk reads, and no others', async () => {
+    for (const bulk of [false, true]) {
+      const directories = await worldWith([500, 600], 'k');
+      const { around, requests } = counted();
+      const cache = createMemoryCache(1_000_000);
+      const { committed } = await directories.world.openClient({ around, cache });
+      const ids = [...directories.contents.keys()];
+      if (bulk) await committed.readContents(ids, () => undefined);
+      else for (const id of ids) await committed.getContent(id);
+      const before = requests.length;
+      for (const [id, data] of directories.contents)
+        expect(await committed.getContent(id)).toEqual(data);
+      const seen: ContentID[] = [];
+      await committed.readContents(ids, (id) => void seen.push(id));
+      expect(seen.toSorted()).toEqual(ids.toSorted());
+      expect(requests).toHaveLength(before);
+    }
+    const files = await worldWith([500]);
+    const { around, requests } = counted();
+    const { committed } = await files.world.openClient({
+      around,
+      cache: createMemoryCache(1_000_000),
+    });
+    const [id] = files.contents.keys();
+    await committed.getContent(id!);
+    await committed.getContent(id!);
+    expect(requests).toHaveLength(2);
+  });
+
+  it('that holds something else is passed over', async () => {
+    const { world, contents } = await worldWith([500], 'k');
+    const [[id, data]] = [...contents] as [[ContentID, Uint8Array]];
+    for (const length of [528, 527, 0]) {
+      const cache: ContentCache = {
+        get: async () => new Uint8Array(length),
+        put: async () => undefined,
+      };
+      const { committed } = await world.openClient({ cache });
+      expect(await committed.getContent(id)).toEqual(data);
+      const seen: Uint8Array[] = [];
+      await committed.readContents([id], (_, read) => void seen.push(read));
+      expect(seen).toEqual([data]);
+    }
+  });
+});
