@@ -127,11 +127,6 @@ const TABLE: readonly BadInput[] = (
       ['restore', '00000000000000000000000000000000', '~/target'],
       'the repository has no object 00000000000000000000000000000000; "longshore snapshot list -a" shows what there is',
     ],
-    [
-      'an archive to restore to',
-      ['restore', '~/source', '~/target.zip'],
-      'restoring to an archive (target.zip) is not supported by longshore; --mode=local makes a folder of that name',
-    ],
     ['no change', ['policy', 'set', '--global'], 'no change was asked for'],
   ] as const
 ).map(([what, args, message, env = {}]) => ({ what, args, message, env }));
@@ -161,7 +156,7 @@ describe('one line says what is wrong, where, and what to do about', () => {
       env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, here(value)])),
     });
     expect(stderr).toBe(`longshore: ${message}\n`);
-    for (const name of ['new.config', 'target', 'target.zip']) {
+    for (const name of ['new.config', 'target']) {
       expect(existsSync(world.path(name))).toBe(false);
     }
   });

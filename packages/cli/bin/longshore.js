@@ -8,7 +8,15 @@ import * as nodeModule from 'node:module';
 const MINIMUM_MAJOR = 24;
 
 if (Number(process.versions.node.split('.')[0]) < MINIMUM_MAJOR) runWithPinnedNode();
-else await start();
+else {
+  try {
+    await start();
+  } catch (error) {
+    // Commands report their own failures: what arrives here is a broken installation.
+    process.stderr.write(`longshore: internal error: ${error?.message ?? error}\n`);
+    process.exitCode = 1;
+  }
+}
 
 /** A checkout or an installation may bring the right Node along as the package `node`. */
 function runWithPinnedNode() {

@@ -18,6 +18,7 @@ import { LegacyIndexBlobs, LegacyIndexReader } from './content/indexblob/legacy-
 import { createSessionID } from './content/session-id.ts';
 import { EpochStateReader } from './epoch/epoch-state-reader.ts';
 import type { FormatManager } from './format/format-manager.ts';
+import type { EpochParameters } from './format/parameters.ts';
 import { withRetention } from './format/retaining-storage.ts';
 
 /** Index blobs of either style, and the markers and logs beside them. */
@@ -32,6 +33,8 @@ export interface IndexInspectorOptions {
 
 /** Looks at the indexes of a repository one by one: for people who repair, not for the way of reading. */
 export interface IndexInspector {
+  /** The epoch that new index blobs belong to; undefined where the repository has no epochs. */
+  writeEpoch(options?: AbortOptions): Promise<number | undefined>;
   /** Index blobs that together hold every entry. */
   listActive(options?: AbortOptions): Promise<readonly BlobMetadata[]>;
   /** Every index blob, superseded ones too. */
@@ -54,10 +57,11 @@ export async function createIndexInspector(
   const v1Overhead = kernel.parts.cipher.overhead;
   const fetcher = new IndexBlobFetcher({ storage, sealer, v1Overhead });
   const hasEpochs = format.epochParameters.enabled;
-  const source = hasEpochs
-    ? new EpochStateReader({ storage, clock, parameters: () => format.epochParameters })
-    : new LegacyIndexReader(storage, sealer);
+  const parameters = (): EpochParameters => format.epochParameters;
+  const epochs = hasEpochs ? new EpochStateReader({ storage, clock, parameters }) : undefined;
+  const source = epochs ?? new LegacyIndexReader(storage, sealer);
   return {
+    writeEpoch: async (abort) => (await epochs?.current(abort))?.snapshot.writeEpoch,
     listActive: async (abort) => (await source.loadActive(abort)).blobs,
     async *listAll(abort) {
       for (const prefix of hasEpochs ? EPOCH_PREFIXES : LEGACY_PREFIXES) {

@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { encodeGoJSON, LongshoreError } from '@longshore/repo';
+import { createIndexInspector, encodeGoJSON, LongshoreError } from '@longshore/repo';
 import { clientJSON, type StorageConfig } from '../config/connection-config.ts';
 import { encodeConnectionToken } from '../config/connection-token.ts';
 import { errnoOf } from '../config/errno.ts';
@@ -32,7 +32,7 @@ export const command: Command = defineCommand({
         printJSON(context, flags, statusJSON(context, connection));
         return;
       }
-      printStatus(context, connection);
+      printStatus(context, connection, await writeEpoch(context, connection));
       if (!flags['reconnect-token']) return;
       const password = flags['reconnect-token-with-password'] ? connection.password : '';
       const token = encodeConnectionToken({ storage: connection.config.storage, password });
@@ -64,7 +64,19 @@ function statusJSON(context: CommandContext, { repository, config }: Connection)
   };
 }
 
-function printStatus(context: CommandContext, { repository, config }: Connection): void {
+async function writeEpoch(
+  { signal }: CommandContext,
+  { repository, storage }: Connection,
+): Promise<number | undefined> {
+  const { formatManager } = repository;
+  return (await createIndexInspector({ storage, formatManager })).writeEpoch({ signal });
+}
+
+function printStatus(
+  context: CommandContext,
+  { repository, config }: Connection,
+  epoch: number | undefined,
+): void {
   const { client, storage } = config;
   const { formatManager } = repository;
   const format = formatManager.current();
@@ -120,7 +132,7 @@ function printStatus(context: CommandContext, { repository, config }: Connection
     if (line === undefined) context.print('\n');
     else context.print(`${`${line[0]}:`.padEnd(LABEL_WIDTH)}${String(line[1])}\n`);
   }
-  printEpochs(context, format.epochParameters);
+  printEpochs(context, format.epochParameters, epoch);
   const retention = formatManager.blobConfiguration;
   if (retention !== undefined) {
     context.print(`\nBlob retention mode:     ${retention.mode}\n`);
@@ -131,6 +143,7 @@ function printStatus(context: CommandContext, { repository, config }: Connection
 function printEpochs(
   context: CommandContext,
   epochs: ReturnType<Connection['repository']['formatManager']['current']>['epochParameters'],
+  epoch: number | undefined,
 ): void {
   if (!epochs.enabled) {
     context.print('Epoch Manager:       disabled\n');
@@ -138,7 +151,7 @@ function printEpochs(
   }
   const size = formatBytes(epochs.epochAdvanceOnTotalSizeBytesThreshold);
   context.print(
-    `\nEpoch Manager:       enabled\n\n` +
+    `\nEpoch Manager:       enabled\nCurrent Epoch: ${epoch}\n\n` +
       `Epoch refresh frequency: ${formatGoDuration(epochs.epochRefreshFrequency)}\n` +
       `Epoch advance on:        ${epochs.epochAdvanceOnCountThreshold} blobs or ${size}, minimum ${formatGoDuration(epochs.minEpochDuration)}\n` +
       `Epoch cleanup margin:    ${formatGoDuration(epochs.cleanupSafetyMargin)}\n` +
