@@ -1,8 +1,11 @@
 import { resolve } from 'node:path';
 import {
+  createSystemClock,
   describeError,
   LongshoreError,
+  StoredPacks,
   type ClientIdentity,
+  type ContentInfo,
   type OpenWritableRepository,
 } from '@longshore/repo';
 import {
@@ -61,6 +64,7 @@ const FLAGS = {
     env: 'KOPIA_SNAPSHOT_FAIL_FAST',
   }),
   'force-hash': decimal('Share of unchanged files to read all the same, 0 to 100.', { default: 0 }),
+  heal: flag('Look whether the storage has what indexes name, and store again what it has lost.'),
   parallel: integer('Files read at once; 0: as the policy says.', { placeholder: 'N', default: 0 }),
   'start-time': text('Say that the snapshot started then.'),
   'end-time': text('Say that the snapshot ended then.'),
@@ -184,7 +188,13 @@ async function backUp(
   const counting = new AbortController();
   void estimate(context, connection, task, progress, counting.signal);
   try {
+    const packs = flags.heal
+      ? await StoredPacks.list(connection.storage, createSystemClock(), { signal })
+      : undefined;
+    const healing =
+      packs === undefined ? {} : { isStored: (info: ContentInfo): boolean => packs.holds(info) };
     await using writer = repository.newWriter({
+      ...healing,
       signal,
       onUpload: (bytes) => progress.onUploaded(bytes),
     });
@@ -202,6 +212,7 @@ async function backUp(
         flags['upload-limit-mb'] > 0 ? flags['upload-limit-mb'] * MEBIBYTE : undefined,
       failFast: flags['fail-fast'],
       forceHashPercent: flags['force-hash'],
+      ...healing,
       checkpointIntervalMs: Number(flags['checkpoint-interval'] / 1_000_000n),
       placeholderOf: readPlaceholder,
       onEvent: (event) => {
