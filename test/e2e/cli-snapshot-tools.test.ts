@@ -97,6 +97,10 @@ function sortedLines(text: string): readonly string[] {
   return text.split('\n').sort();
 }
 
+async function rootsOf(client: KopiaClient): Promise<readonly KopiaSnapshot['rootEntry'][]> {
+  return (await client.snapshots()).map(({ rootEntry }) => rootEntry);
+}
+
 /** Everything below a folder of a repository: blobs by their names. */
 function blobsIn(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -104,7 +108,7 @@ function blobsIn(folder: string): readonly string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 10))(
+describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 11))(
   'beside Kopia, the program',
   () => {
     it('finds the differences that Kopia finds, in its words', async () => {
@@ -142,10 +146,8 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 10)
       const before = await kopia.snapshots();
       await world.ok([...args, '--commit']);
       await theirs.run(...args, '--commit');
-      const roots = async (client: KopiaClient): Promise<readonly unknown[]> =>
-        (await client.snapshots()).map(({ rootEntry }) => rootEntry);
-      expect(await roots(kopia)).toEqual(await roots(theirs));
-      expect(await roots(kopia)).not.toEqual(before.map(({ rootEntry }) => rootEntry));
+      expect(await rootsOf(kopia)).toEqual(await rootsOf(theirs));
+      expect(await rootsOf(kopia)).not.toEqual(before.map(({ rootEntry }) => rootEntry));
       await kopia.verify();
     });
 
@@ -159,7 +161,7 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 10)
         await kopia.json<{ contentID: string; packFile: string }[]>('content', 'list')
       ).filter((each) => each.contentID === objectID);
       await kopia.run('blob', 'delete', DANGEROUS, content!.packFile);
-      await expect(kopia.verify()).rejects.toThrow();
+      await expect(kopia.verify()).rejects.toThrow('snapshot verify');
       await world.ok(['snapshot', 'fix', 'invalid-files', '--commit']);
       await kopia.verify();
       const [fixed] = await kopia.snapshots();
@@ -262,7 +264,7 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 10)
       const bytes = readFileSync(flipped!);
       bytes[50]! ^= 1;
       writeFileSync(flipped!, bytes);
-      await expect(kopia.verify()).rejects.toThrow();
+      await expect(kopia.verify()).rejects.toThrow('snapshot verify');
       const failed = await world.run(['repository', 'heal']);
       expect(failed.code).toBe(1);
       expect(failed.stderr).toMatch(/contents are lost, and with them \d+ files/u);
@@ -271,6 +273,18 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 10)
       await kopia.run('cache', 'clear');
       await kopia.verify();
       expect((await world.ok(['repository', 'heal'])).stderr).toContain('Mended 0 of 0 packs');
+    });
+
+    it('stores again what is lost while it backs up, and then Kopia is content', async () => {
+      await kopia.snapshot(source);
+      for (const pack of blobsIn(world.path('repo'))) {
+        if (pack.slice(world.path('repo').length).startsWith('/p')) rmSync(pack);
+      }
+      await world.ok(['snapshot', 'create', source]);
+      await expect(kopia.verify()).rejects.toThrow('snapshot verify');
+      await world.ok(['snapshot', 'create', '--heal', source]);
+      await kopia.run('cache', 'clear');
+      await kopia.verify();
     });
 
     it('keeps its promise of verification beside Kopia and its maintenance', async () => {
