@@ -100,6 +100,17 @@ const policy: CommandNode = group(
   { aliases: ['policies'] },
 );
 
+const maintenance: CommandNode = group(
+  'maintenance',
+  'Keep the repository small and fast.',
+  [
+    leaf('info', () => import('./commands/maintenance-info.ts')),
+    leaf('run', () => import('./commands/maintenance-run.ts')),
+    leaf('set', () => import('./commands/maintenance-set.ts')),
+  ],
+  { aliases: ['gc'] },
+);
+
 const manifest: CommandNode = group(
   'manifest',
   'Look at manifests.',
@@ -173,6 +184,8 @@ export const commandTree: CommandGroup = group(
     leaf('diff', () => import('./commands/diff.ts')),
     leaf('verify', () => import('./commands/verify.ts')),
     policy,
+    maintenance,
+    leaf('doctor', () => import('./commands/doctor.ts')),
     manifest,
     content,
     blob,

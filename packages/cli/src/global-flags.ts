@@ -87,8 +87,11 @@ export const GLOBAL_FLAGS = {
     env: 'KOPIA_REPO_UPGRADE_NO_BLOCK',
     hidden: true,
   }),
+  'auto-maintenance': flag('Maintain the repository after changes of snapshots, if that is due.', {
+    hidden: true,
+    default: true,
+  }),
   'use-keyring': refusedFlag({ isBoolean: true, env: 'KOPIA_USE_KEYRING' }),
-  'auto-maintenance': refusedFlag({ isBoolean: true }),
   'error-notifications': refusedFlag({ except: ['never'] }),
   'help-man': refusedFlag({ isBoolean: true }),
   'initial-update-check-delay': refusedFlag(),

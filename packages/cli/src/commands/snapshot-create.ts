@@ -38,6 +38,7 @@ import { flag, refusedFlag, type FlagValues } from '../grammar/flag.ts';
 import { formatGoDuration } from '../grammar/go-duration.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { decimal, duration, integer, JSON_FLAGS, text, texts } from '../grammar/value-flags.ts';
+import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 import { printJSON } from '../output/json-output.ts';
 import { parseTimestamp, wholeSeconds } from '../output/parse-time.ts';
 import { snapshotJSON } from '../output/snapshot-json.ts';
@@ -119,7 +120,10 @@ export const command: Command = defineCommand({
           }
         }
         context.progress.clear();
-        if (failures.length === 0) return;
+        if (failures.length === 0) {
+          await maintainIfDue(context, connection.repository);
+          return;
+        }
         for (const failure of failures) context.log.error(`longshore: ${failure}`);
         throw new SilentFailure(`${failures.length} of ${paths.length} sources failed`);
       },

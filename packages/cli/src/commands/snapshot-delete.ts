@@ -10,6 +10,7 @@ import { withWritableRepository, type Connection } from '../connection/with-repo
 import type { CommandContext } from '../context.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
+import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 
 export const command: Command = defineCommand({
   summary: 'Delete snapshots.',
@@ -39,6 +40,7 @@ export const command: Command = defineCommand({
           }
         }
       });
+      await maintainIfDue(context, repository);
     });
   },
 });
