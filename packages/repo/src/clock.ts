@@ -18,14 +18,18 @@ export const NANOSECONDS_PER_MILLISECOND = 1_000_000n;
 /** Go's zero `time.Time`, as it appears in JSON. */
 export const GO_ZERO_TIME = '0001-01-01T00:00:00Z';
 
-/** Whole milliseconds of the system clock: the portable default. Never goes back, so that times it gives are distinct. */
+/**
+ * The wall clock, wherever it is set to: what is too old must be seen to be, after a pause of the machine as
+ * well. Milliseconds, made distinct by counting nanoseconds within each.
+ */
 export function createSystemClock(): Clock {
-  let last = 0n;
+  let lastMilliseconds = Number.NaN;
+  let within = 0n;
   return () => {
-    const elapsed = performance.timeOrigin + performance.now();
-    const now = BigInt(Math.round(elapsed * 1000)) * 1000n;
-    last = now > last ? now : last + 1n;
-    return last;
+    const milliseconds = Date.now();
+    within = milliseconds === lastMilliseconds ? within + 1n : 0n;
+    lastMilliseconds = milliseconds;
+    return BigInt(milliseconds) * NANOSECONDS_PER_MILLISECOND + within;
   };
 }
 

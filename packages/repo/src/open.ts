@@ -114,12 +114,13 @@ export async function openWithFormat(
       target === undefined
         ? indexBlobSource(storage, environment)
         : indexBlobManager(target, indexFetcher, environment);
-    const committed = new CommittedContents({
+    const committed: CommittedContents = new CommittedContents({
       storage,
       fetcher: new ContentFetcher({
         storage,
         preparer: engine.preparer,
         cache: options.cache,
+        relocate: (id) => committed.relocate(id),
         onRepaired: options.onRepaired,
       }),
       indexes: new LoadedIndexes({

@@ -92,7 +92,7 @@ export async function createSnapshot(
     return { snapshot: undefined, draft, expired: [] };
   }
   const snapshot = await saveSnapshot(writer, draft);
-  const expired = await applyRetention(writer, source, localTime, abort);
+  const expired = await applyRetention(writer, source, localTime, { ...abort, keep: snapshot.id });
   await writer.flush(abort);
   return { snapshot, draft, expired };
 }
@@ -112,11 +112,14 @@ export async function applyRetention(
   writer: RepositoryWriter,
   source: SourceInfo,
   localTime: UTCOffset = machineTimeZone(),
-  options: AbortOptions = {},
+  options: AbortOptions & { readonly keep?: ManifestID } = {},
 ): Promise<readonly SnapshotManifest[]> {
   const { policy } = await getEffectivePolicy(writer, source, options);
   const snapshots = await listSnapshots(writer, source, options);
-  const expired = expiredSnapshots(snapshots, policy.retention, localTime);
+  // With a start time in the past, the snapshot that was just made may be one to go at the next run.
+  const expired = expiredSnapshots(snapshots, policy.retention, localTime).filter(
+    ({ id }) => id !== options.keep,
+  );
   for (const { id } of expired) await writer.deleteManifest(id);
   return expired;
 }

@@ -16,6 +16,9 @@ import type { LoadedIndexes } from './indexblob/loaded-indexes.ts';
 /** Nanoseconds: how old a client's view of the index may get. Kopia's constant. */
 const INDEX_MAX_AGE: EpochNanoseconds = 15n * 60_000_000_000n;
 
+/** Many contents of one lost pack ask for it once. */
+const RELOCATION_MAX_AGE: EpochNanoseconds = 10_000_000_000n;
+
 export interface CommittedContentsOptions {
   readonly storage: BlobReader;
   readonly fetcher: ContentFetcher;
@@ -44,6 +47,17 @@ export class CommittedContents implements ContentReader {
     return this.#options.format();
   }
 
+  /** Where a content lies by an index that is no older than some seconds: a pack may have been rewritten. */
+  async relocate(id: ContentID): Promise<ContentInfo | undefined> {
+    await this.#refreshIfOlderThan(RELOCATION_MAX_AGE);
+    return this.contentInfo(id);
+  }
+
+  /** Unix seconds; what was deleted up to then counts as absent. Undefined: nothing is hidden. */
+  get deletionWatermarkSeconds(): number | undefined {
+    return this.#options.indexes.current.deletionWatermarkSeconds;
+  }
+
   contentInfo(id: ContentID): ContentInfo | undefined {
     return this.#options.indexes.current.find(id);
   }
@@ -53,6 +67,7 @@ export class CommittedContents implements ContentReader {
   }
 
   async getContent(id: ContentID, options: AbortOptions = {}): Promise<Uint8Array> {
+    await this.refreshIfStale();
     return this.fetcher.fetch(this.#existing(id), options);
   }
 
@@ -61,6 +76,7 @@ export class CommittedContents implements ContentReader {
     visit: (id: ContentID, data: Uint8Array) => Promise<void> | void,
     options: ReadContentsOptions = {},
   ): Promise<void> {
+    await this.refreshIfStale();
     await this.fetcher.fetchMany(this.#existingAll(ids), visit, options);
   }
 
@@ -71,14 +87,8 @@ export class CommittedContents implements ContentReader {
   }
 
   /** Refreshes a view that is 15 minutes old, or from the future. Concurrent callers share one refresh. */
-  async refreshIfStale(): Promise<void> {
-    const age =
-      this.#refreshedAt === undefined ? undefined : this.#options.clock() - this.#refreshedAt;
-    if (age !== undefined && age >= 0n && age < INDEX_MAX_AGE) return;
-    this.#refreshing ??= this.refresh().finally(() => {
-      this.#refreshing = undefined;
-    });
-    await this.#refreshing;
+  refreshIfStale(): Promise<void> {
+    return this.#refreshIfOlderThan(INDEX_MAX_AGE);
   }
 
   /** Commits index files whose packs are durable; from then on they count here and for everybody. */
@@ -93,6 +103,16 @@ export class CommittedContents implements ContentReader {
     }
     const blobs = await indexBlobs.writeIndexBlobs(files, sessionID, options);
     indexes.adopt(blobs, files);
+  }
+
+  async #refreshIfOlderThan(maxAge: EpochNanoseconds): Promise<void> {
+    const age =
+      this.#refreshedAt === undefined ? undefined : this.#options.clock() - this.#refreshedAt;
+    if (age !== undefined && age >= 0n && age < maxAge) return;
+    this.#refreshing ??= this.refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    await this.#refreshing;
   }
 
   #existing(id: ContentID): ContentInfo {

@@ -27,6 +27,11 @@ export interface ContentFetcherOptions {
   readonly preparer: ContentPreparer;
   /** Keeps stored bytes of contents with a prefix (directories, index objects, manifests). */
   readonly cache: ContentCache | undefined;
+  /**
+   * Where a content lies according to an index that was just read. Its pack may have been rewritten and
+   * deleted since the index at hand was loaded; without this, that is damage.
+   */
+  readonly relocate?: ((id: ContentID) => Promise<ContentInfo | undefined>) | undefined;
   /** A content that error correction had to mend: the stored blob should be written anew. */
   readonly onRepaired?: ((info: ContentInfo) => void) | undefined;
 }
@@ -57,10 +62,26 @@ export class ContentFetcher {
   async fetch(info: ContentInfo, options: AbortOptions = {}): Promise<Uint8Array> {
     const [cached] = (await this.#openCached([info], options)) ?? [];
     if (cached !== undefined) return cached.data;
-    const bytes = await this.#read(info, info.packOffset, info.packedLength, options);
-    const data = await this.open(info, bytes, options);
-    await this.#remember({ info, bytes });
+    const stored = await this.#readWhereItLies(info, options);
+    const data = await this.open(stored.info, stored.bytes, options);
+    await this.#remember(stored);
     return data;
+  }
+
+  /** Looks once more where the content lies if its pack is gone. */
+  async #readWhereItLies(info: ContentInfo, options: AbortOptions): Promise<StoredContent> {
+    try {
+      return { info, bytes: await this.#readOne(info, options) };
+    } catch (error) {
+      if (!isLostPack(error)) throw error;
+      const moved = await this.#options.relocate?.(info.contentID);
+      if (moved === undefined || moved.packBlobID === info.packBlobID) throw error;
+      return { info: moved, bytes: await this.#readOne(moved, options) };
+    }
+  }
+
+  #readOne(info: ContentInfo, options: AbortOptions): Promise<Uint8Array> {
+    return this.#read(info, info.packOffset, info.packedLength, options);
   }
 
   /** Opens stored bytes that are already in memory. */
@@ -113,7 +134,13 @@ export class ContentFetcher {
       for (const { info, data } of cached) await visit(info.contentID, data);
       return;
     }
-    const bytes = await this.#read(first, range.offset, range.end - range.offset, { signal });
+    const bytes = await this.#readRange(first, range, signal);
+    if (bytes === undefined) {
+      for (const info of range.contents) {
+        await visit(info.contentID, await this.fetch(info, { signal }));
+      }
+      return;
+    }
     for (const batch of batchesOf(range.contents)) {
       const stored = batch.map((info) => {
         const start = info.packOffset - range.offset;
@@ -124,6 +151,20 @@ export class ContentFetcher {
         await this.#remember(stored[index]!);
         await visit(info.contentID, data);
       }
+    }
+  }
+
+  /** Undefined: the pack is gone, and each content may lie somewhere else now. */
+  async #readRange(
+    first: ContentInfo,
+    { offset, end }: PackRange,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#read(first, offset, end - offset, { signal });
+    } catch (error) {
+      if (isLostPack(error) && this.#options.relocate !== undefined) return undefined;
+      throw error;
     }
   }
 
@@ -186,6 +227,10 @@ export class ContentFetcher {
       throw error;
     }
   }
+}
+
+function isLostPack(error: unknown): boolean {
+  return error instanceof CorruptDataError && hasCode(error.cause, 'BLOB_NOT_FOUND');
 }
 
 /** Only contents with a prefix are worth keeping: file data is read once. */

@@ -269,8 +269,11 @@ export class SessionContents implements ContentManager {
 
   /** Now, but later than the entry that a new one is to replace. */
   #timestampAfter(replaced: ContentInfo | undefined): number {
-    const now = this.#nowSeconds();
-    return replaced === undefined ? now : Math.max(now, replaced.timestampSeconds + 1);
+    // An entry that the watermark hides may be there all the same: with a clock that stands before it, the new one
+    // would lose against it and vanish.
+    const hiddenUpTo = this.#options.committed.deletionWatermarkSeconds ?? -1;
+    const replacedAt = Math.max(replaced?.timestampSeconds ?? -1, hiddenUpTo);
+    return Math.max(this.#nowSeconds(), replacedAt + 1);
   }
 
   /** What each change waits for. */

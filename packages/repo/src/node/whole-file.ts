@@ -16,8 +16,13 @@ export function openRegularFile(path: LocalPath): { readonly fd: number; readonl
   } catch (cause) {
     throw unreadable('open', path, cause);
   }
-  const stats = fstatSync(fd);
-  if (stats.isFile()) return { fd, size: stats.size };
+  try {
+    const stats = fstatSync(fd);
+    if (stats.isFile()) return { fd, size: stats.size };
+  } catch (cause) {
+    closeSync(fd);
+    throw unreadable('examine', path, cause);
+  }
   closeSync(fd);
   throw unreadable('open', path, 'no longer a file');
 }

@@ -28,6 +28,7 @@ export class PolicyNode {
   }
 
   child(name: string): PolicyNode {
+    if (this.#children.size === 0) return this.#inherited;
     return this.#children.get(name) ?? this.#inherited;
   }
 }

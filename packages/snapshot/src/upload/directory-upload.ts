@@ -1,21 +1,28 @@
 import { describeError, type ObjectID } from '@longshore/repo';
 import { DirManifestBuilder } from '../dir-manifest-builder.ts';
 import { encodeDirManifest, type DirEntry, type IncompleteReason } from '../dir-manifest.ts';
-import type {
-  DirectoryEntry,
-  Entry,
-  EntryMetadata,
-  ErrorEntry,
-  FileEntry,
-  SymlinkEntry,
+import {
+  isPlaceholderName,
+  type DirectoryEntry,
+  type Entry,
+  type EntryMetadata,
+  type ErrorEntry,
+  type FileEntry,
+  type SymlinkEntry,
 } from '../entry.ts';
 import type { IgnoreContext } from '../policy/ignore-context.ts';
 import { metadataCompressor } from '../policy/compressor-choice.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
 import { isUnchanged } from '../unchanged.ts';
-import { FileUpload, type UploadedFile } from './file-upload.ts';
+import {
+  FileUpload,
+  UploadStopped,
+  type FileUploadOptions,
+  type UploadedFile,
+} from './file-upload.ts';
 import { directoryRules } from './directory-rules.ts';
 import { PreviousDirectory } from './previous-directory.ts';
+import { SMALL_FILE_LENGTH, type SmallFileOutcome } from './small-file-batcher.ts';
 import { FailFastError, type UploadRun } from './upload-run.ts';
 
 export interface DirectoryUploadParameters {
@@ -42,6 +49,8 @@ export class DirectoryUpload {
   readonly #activeDirectories: Set<DirectoryUpload> = new Set();
   readonly #activeFiles: Map<FileEntry, FileUpload> = new Map();
   readonly #tasks: Set<Promise<void>> = new Set();
+  /** In batches that are on their way. */
+  readonly #smallFiles: Outstanding = new Outstanding();
   #failure: { readonly error: unknown } | undefined;
   #added = 0;
   #repeated = 0;
@@ -115,11 +124,18 @@ export class DirectoryUpload {
         this.#run.signal.throwIfAborted();
         const path = this.#childPath(child.name);
         const exclusion = context.exclusion(child, path, directory.device);
-        if (exclusion === undefined) await this.#startChild(child, path, context);
-        else this.#run.countExcluded(child, path, exclusion === 'rule');
+        if (exclusion !== undefined) {
+          this.#run.countExcluded(child, path, exclusion === 'rule');
+          continue;
+        }
+        const started = this.#startChild(child, path, context);
+        if (started !== undefined) await started;
       }
     } finally {
-      while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+      do {
+        await this.#smallFiles.ended();
+        await Promise.all(this.#tasks);
+      } while (this.#tasks.size > 0);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
     return children.length;
@@ -129,30 +145,49 @@ export class DirectoryUpload {
     return this.#path === '' ? name : `${this.#path}/${name}`;
   }
 
-  /** Resolves when the next child may be started: work goes on in the background as far as there is room for it. */
-  async #startChild(child: Entry, path: string, context: IgnoreContext): Promise<void> {
+  /**
+   * When it resolves the next child may be started: work goes on in the background as far as there is room
+   * for it. Undefined: at once, as for most of millions of files.
+   */
+  #startChild(child: Entry, path: string, context: IgnoreContext): Promise<void> | undefined {
     switch (child.type) {
       case 'd':
-        await this.#spawn(() => this.#uploadDirectory(child, path, context));
-        return;
-      case 'f': {
-        const cached = await this.#intactObject(child);
-        if (cached !== undefined) this.#takeOver(child, path, cached);
-        else await this.#startFile(child, path);
-        return;
-      }
-      case 's': {
-        const cached = await this.#intactObject(child);
-        if (cached !== undefined) this.#takeOver(child, path, cached);
-        else await this.#spawn(() => this.#uploadSymlink(child, path));
-        return;
-      }
+        return this.#spawn(() => this.#uploadDirectory(child, path, context));
+      case 'f':
+      case 's':
+        return this.#takeOverOr(child, path, () =>
+          child.type === 'f'
+            ? this.#startFile(child, path)
+            : this.#spawn(() => this.#uploadSymlink(child, path)),
+        );
       case 'e':
         this.#recordErrorEntry(child, path);
-        return;
+        return undefined;
       case 'unknown':
         this.#recordUnknown(child, path);
+        return undefined;
+      default:
+        throw new Error('no such kind of entry');
     }
+  }
+
+  /** Takes an unchanged entry over from an earlier snapshot, unless the storage has lost a part of it. */
+  #takeOverOr(
+    entry: FileEntry | SymlinkEntry,
+    path: string,
+    upload: () => Promise<void> | undefined,
+  ): Promise<void> | undefined {
+    const objectID = this.#unchangedObject(entry);
+    if (objectID === undefined) return upload();
+    if (!this.#run.checksStorage) {
+      this.#takeOver(entry, path, objectID);
+      return undefined;
+    }
+    return this.#run.isIntact(objectID).then((isIntact) => {
+      if (!isIntact) return upload();
+      this.#takeOver(entry, path, objectID);
+      return undefined;
+    });
   }
 
   /** Runs `work` beside this directory if a place is free, else before anything else. */
@@ -206,51 +241,76 @@ export class DirectoryUpload {
     }
   }
 
-  /** Small files are read at once and stored with others; a larger one takes a place of its own. */
-  async #startFile(file: FileEntry, path: string): Promise<void> {
+  /** Small files are read and stored with others; a larger one takes a place of its own. */
+  #startFile(file: FileEntry, path: string): Promise<void> | undefined {
     const run = this.#run;
-    try {
-      const placeholder = await run.placeholderOf(file);
-      if (placeholder !== undefined) {
-        this.#add(placeholder);
-        return;
+    if (isPlaceholderName(file.name)) return this.#addPlaceholder(file, path);
+    run.counters.nonCachedFiles += 1;
+    run.onEvent({ type: 'file-hashing', path, size: file.size });
+    const options = run.fileOptions(this.#policyNode, file);
+    if (file.size > SMALL_FILE_LENGTH || file.stream !== undefined) {
+      return this.#spawn(() => this.#streamFile(file, path, options));
+    }
+    const done = (outcome: SmallFileOutcome): void => {
+      try {
+        this.#settleSmallFile(file, path, options, outcome);
+      } catch (error) {
+        this.#failure ??= { error };
+      } finally {
+        this.#smallFiles.end();
       }
-      run.counters.nonCachedFiles += 1;
-      run.onEvent({ type: 'file-hashing', path, size: file.size });
-      const options = run.fileOptions(this.#policyNode, file);
-      const upload = new FileUpload(run.fileEnvironment, file, options);
-      const small = await upload.startIfSmall();
-      if (small !== undefined) this.#background(this.#finishFile(file, path, () => small.stored));
-      else await this.#spawn(() => this.#streamFile(file, path, upload));
+    };
+    this.#smallFiles.start();
+    if (run.batcher.tryAdd(file, options, done)) return undefined;
+    return run.batcher.add(file, options, done).catch((error: unknown) => {
+      done({ error });
+    });
+  }
+
+  #settleSmallFile(
+    file: FileEntry,
+    path: string,
+    options: FileUploadOptions,
+    outcome: SmallFileOutcome,
+  ): void {
+    if ('error' in outcome) {
+      this.#recordFileError(path, outcome.error);
+    } else if ('grew' in outcome) {
+      this.#background(this.#streamFile(file, path, options));
+    } else {
+      this.#run.fileEnvironment.onBytes(outcome.length);
+      this.#addFile(file, path, { objectID: outcome.objectID, size: outcome.length, parts: 1 });
+    }
+  }
+
+  async #addPlaceholder(file: FileEntry, path: string): Promise<void> {
+    try {
+      const placeholder = await this.#run.placeholderOf(file);
+      if (placeholder !== undefined) this.#add(placeholder);
     } catch (error) {
       this.#recordFileError(path, error);
     }
   }
 
-  async #streamFile(file: FileEntry, path: string, upload: FileUpload): Promise<void> {
+  async #streamFile(file: FileEntry, path: string, options: FileUploadOptions): Promise<void> {
+    const upload = new FileUpload(this.#run.fileEnvironment, file, options);
     this.#activeFiles.set(file, upload);
     try {
-      await this.#finishFile(file, path, () => upload.run());
+      this.#addFile(file, path, await upload.run());
+    } catch (error) {
+      // What is stopped in the middle has no entry; its directory says that it is incomplete.
+      if (!(error instanceof UploadStopped)) this.#recordFileError(path, error);
     } finally {
       this.#activeFiles.delete(file);
     }
   }
 
-  async #finishFile(
-    file: FileEntry,
-    path: string,
-    uploaded: () => Promise<UploadedFile>,
-  ): Promise<void> {
+  #addFile(file: FileEntry, path: string, { objectID, size, parts }: UploadedFile): void {
     const { counters, onEvent } = this.#run;
-    try {
-      const { objectID, size, parts } = await uploaded();
-      counters.fileCount += parts;
-      counters.totalSize += size;
-      this.#add({ ...storedEntry(file, objectID), size });
-      onEvent({ type: 'file-finished', path, size });
-    } catch (error) {
-      this.#recordFileError(path, error);
-    }
+    counters.fileCount += parts;
+    counters.totalSize += size;
+    this.#add({ ...storedEntry(file, objectID), size });
+    onEvent({ type: 'file-finished', path, size });
   }
 
   async #uploadSymlink(link: SymlinkEntry, path: string): Promise<void> {
@@ -279,12 +339,6 @@ export class DirectoryUpload {
     const objectID = match?.objectID;
     if (objectID === undefined || !this.#run.isStored(objectID)) return undefined;
     return this.#run.isForcedToHash() ? undefined : objectID;
-  }
-
-  /** {@link #unchangedObject}, unless the storage has lost a part of it. */
-  async #intactObject(entry: FileEntry | SymlinkEntry): Promise<ObjectID | undefined> {
-    const objectID = this.#unchangedObject(entry);
-    return objectID !== undefined && (await this.#run.isIntact(objectID)) ? objectID : undefined;
   }
 
   #takeOver(entry: FileEntry | SymlinkEntry, path: string, objectID: ObjectID): void {
@@ -368,6 +422,26 @@ export class DirectoryUpload {
       signal,
     });
     return { ...storedEntry(this.#directory, objectID), size: 0, summary: manifest.summary };
+  }
+}
+
+/** Counts what was started and has not ended. */
+class Outstanding {
+  #count = 0;
+  #waiting: (() => void)[] = [];
+
+  start(): void {
+    this.#count += 1;
+  }
+
+  end(): void {
+    this.#count -= 1;
+    if (this.#count > 0) return;
+    for (const resume of this.#waiting.splice(0)) resume();
+  }
+
+  async ended(): Promise<void> {
+    while (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 }
 

@@ -2,10 +2,8 @@ import type { ObjectID, ObjectWriter, RepositoryWriter } from '@longshore/repo';
 import { MAX_READ_BYTES, type FileEntry } from '../entry.ts';
 import {
   objectOptions,
-  SMALL_FILE_LENGTH,
   type SmallFileBatcher,
   type SmallFileOptions,
-  type StoredSmallFile,
 } from './small-file-batcher.ts';
 
 /** Synchronous reads in a row before other work gets its turn. */
@@ -24,9 +22,14 @@ export interface FileUploadEnvironment {
   readonly batcher: SmallFileBatcher;
   readonly signal: AbortSignal;
   readonly onBytes: (bytes: number) => void;
+  /** True once the upload is to end in order: a file in progress is given up. */
+  readonly isStopped: () => boolean;
   /** Runs parts side by side within the upload's parallelism. */
   readonly runParts: (parts: readonly (() => Promise<void>)[]) => Promise<void>;
 }
+
+/** The upload is ending: the file was given up in the middle and has no entry. */
+export class UploadStopped extends Error {}
 
 export interface UploadedFile {
   readonly objectID: ObjectID;
@@ -60,30 +63,12 @@ export class FileUpload {
   readonly #file: FileEntry;
   readonly #options: FileUploadOptions;
   readonly #writers: Set<ObjectWriter> = new Set();
+  #partFailure: { readonly error: unknown } | undefined;
 
   constructor(environment: FileUploadEnvironment, file: FileEntry, options: FileUploadOptions) {
     this.#environment = environment;
     this.#file = file;
     this.#options = options;
-  }
-
-  /**
-   * Takes a small file into a batch as soon as there is room; `stored` settles when it is in the repository.
-   * Undefined: the file is not small, or not at hand, and `run` has to stream it.
-   */
-  async startIfSmall(): Promise<{ readonly stored: Promise<UploadedFile> } | undefined> {
-    const { batcher } = this.#environment;
-    const { size } = this.#file;
-    if (size > SMALL_FILE_LENGTH || this.#file.stream !== undefined) return undefined;
-    if (!batcher.hasRoom(size, this.#options)) await batcher.makeRoom(size, this.#options);
-    return { stored: this.#finishSmall(batcher.add(this.#file, this.#options)) };
-  }
-
-  async #finishSmall(adding: Promise<StoredSmallFile>): Promise<UploadedFile> {
-    const stored = await adding;
-    if (stored === undefined) return this.run();
-    this.#environment.onBytes(stored.length);
-    return { objectID: stored.objectID, size: stored.length, parts: 1 };
   }
 
   /** Streams the file, in parts if it is large enough. */
@@ -113,7 +98,13 @@ export class FileUpload {
     const stored: { readonly objectID: ObjectID; readonly size: number }[] = [];
     await this.#environment.runParts(
       parts.map((part, index) => async () => {
-        stored[index] = await this.#storePart(part);
+        try {
+          stored[index] = await this.#storePart(part);
+        } catch (error) {
+          // The other parts would be read in vain.
+          this.#partFailure ??= { error };
+          throw error;
+        }
       }),
     );
     const objectID = await writer.concatenateObjects(
@@ -152,7 +143,7 @@ export class FileUpload {
           if (thisTurn < BYTES_PER_TURN) continue;
           thisTurn = 0;
           await nextTurn();
-          signal.throwIfAborted();
+          this.#checkGoingOn();
         }
         return { objectID: await object.result(), size: object.length };
       } finally {
@@ -161,6 +152,12 @@ export class FileUpload {
     } finally {
       reader.close();
     }
+  }
+
+  #checkGoingOn(): void {
+    this.#environment.signal.throwIfAborted();
+    if (this.#partFailure !== undefined) throw this.#partFailure.error;
+    if (this.#environment.isStopped()) throw new UploadStopped('the upload is ending');
   }
 
   async #storeStream(
@@ -173,6 +170,7 @@ export class FileUpload {
       for await (const piece of pieces) {
         await object.write(piece);
         onBytes(piece.length);
+        this.#checkGoingOn();
       }
       return { objectID: await object.result(), size: object.length };
     } finally {

@@ -1,6 +1,7 @@
 import { LongshoreError, type AbortOptions } from '@longshore/repo';
 import type { DirEntry } from '../dir-manifest.ts';
-import type { DirectoryEntry, FileEntry } from '../entry.ts';
+import { PLACEHOLDER_SUFFIX, type DirectoryEntry, type FileEntry } from '../entry.ts';
+import { checkEntryName } from '../restore/entry-name.ts';
 import { DIRECTORY_PLACEHOLDER_NAME, parsePlaceholder } from '../restore/placeholder.ts';
 
 /** Bytes. A real one has a few hundred. */
@@ -19,7 +20,13 @@ export async function readPlaceholder(
   const length = file.readWhole(bytes);
   try {
     if (length === undefined) throw new Error(`more than ${MAX_PLACEHOLDER_BYTES} bytes`);
-    return parsePlaceholder(bytes.subarray(0, length), `placeholder ${entry.name}`);
+    const found = parsePlaceholder(bytes.subarray(0, length), `placeholder ${entry.name}`);
+    // Anybody may leave such a file: it must not stand for a sibling, or for a path.
+    checkEntryName(found.name, entry.name);
+    if (found.name + PLACEHOLDER_SUFFIX !== entry.name) {
+      throw new Error(`it stands for ${JSON.stringify(found.name)}`);
+    }
+    return found;
   } catch (cause) {
     throw notAPlaceholder(entry, cause);
   }

@@ -24,16 +24,19 @@ export interface SmallFileOptions {
   readonly splitter: string | undefined;
 }
 
-/** Undefined: the file has grown since it was listed and must be streamed. */
-export type StoredSmallFile = { readonly objectID: ObjectID; readonly length: number } | undefined;
+/** `grew`: the file is longer now than it was listed and must be streamed. */
+export type SmallFileOutcome =
+  | { readonly objectID: ObjectID; readonly length: number }
+  | { readonly grew: true }
+  | { readonly error: unknown };
 
 interface PendingFile {
   readonly file: FileEntry;
   /** In the slot. */
   readonly offset: number;
   readonly capacity: number;
-  readonly resolve: (stored: StoredSmallFile) => void;
-  readonly reject: (error: unknown) => void;
+  /** Called once. A callback and not a promise: there may be millions of small files. */
+  readonly done: (outcome: SmallFileOutcome) => void;
 }
 
 class OpenBatch {
@@ -60,7 +63,8 @@ export class SmallFileBatcher {
   readonly #writer: RepositoryWriter;
   readonly #contents: ContentManager;
   readonly #signal: AbortSignal;
-  readonly #batches: Map<string, OpenBatch> = new Map();
+  /** By their options, which are the same object for all files that are stored alike. */
+  readonly #batches: Map<SmallFileOptions, OpenBatch> = new Map();
   #opening: Promise<unknown> = Promise.resolve();
   #flushScheduled = false;
 
@@ -70,29 +74,34 @@ export class SmallFileBatcher {
     this.#signal = signal;
   }
 
-  /** Resolves when there is room for a file of `length` bytes, at most {@link SMALL_FILE_LENGTH}. */
-  async makeRoom(length: number, options: SmallFileOptions): Promise<void> {
-    while (!this.hasRoom(length, options)) await this.#openBatch(length, options);
-  }
-
-  hasRoom(length: number, options: SmallFileOptions): boolean {
-    return this.#roomFor(length, options) !== undefined;
-  }
-
-  /** To be called while there is room: right after `makeRoom` or `hasRoom`. */
-  add(file: FileEntry, options: SmallFileOptions): Promise<StoredSmallFile> {
+  /** False if there is no room at the moment. */
+  tryAdd(
+    file: FileEntry,
+    options: SmallFileOptions,
+    done: (outcome: SmallFileOutcome) => void,
+  ): boolean {
     const batch = this.#roomFor(file.size, options);
-    if (batch === undefined) throw new Error('a small file was added without room for it');
-    const { promise, resolve, reject } = Promise.withResolvers<StoredSmallFile>();
-    batch.files.push({ file, offset: batch.filled, capacity: file.size, resolve, reject });
+    if (batch === undefined) return false;
+    batch.files.push({ file, offset: batch.filled, capacity: file.size, done });
     batch.filled += file.size;
     if (batch.files.length >= MAX_FILES || batch.filled >= batch.limit) this.#send(batch);
     else this.#scheduleFlush();
-    return promise;
+    return true;
   }
 
+  /** Adds the file as soon as there is room; rejects only if the upload is aborted. */
+  async add(
+    file: FileEntry,
+    options: SmallFileOptions,
+    done: (outcome: SmallFileOutcome) => void,
+  ): Promise<void> {
+    // Others may have taken the room by the time this one goes on.
+    while (!this.tryAdd(file, options, done)) await this.#openBatch(file.size, options);
+  }
+
+  /** A batch that the file does not fit into any more is sent. */
   #roomFor(length: number, options: SmallFileOptions): OpenBatch | undefined {
-    const current = this.#batches.get(batchKey(options));
+    const current = this.#batches.get(options);
     if (current === undefined || current.filled + length <= current.limit) return current;
     this.#send(current);
     return undefined;
@@ -107,7 +116,7 @@ export class SmallFileBatcher {
       await previous;
       if (this.#roomFor(length, options) !== undefined) return;
       const slot = await this.#contents.slots.acquire({ signal: this.#signal });
-      this.#batches.set(batchKey(options), new OpenBatch(options, slot));
+      this.#batches.set(options, new OpenBatch(options, slot));
       this.#scheduleFlush();
     } finally {
       resolve();
@@ -124,38 +133,39 @@ export class SmallFileBatcher {
   }
 
   #send(batch: OpenBatch): void {
-    const key = batchKey(batch.options);
-    if (this.#batches.get(key) === batch) this.#batches.delete(key);
+    if (this.#batches.get(batch.options) === batch) this.#batches.delete(batch.options);
     void this.#store(batch);
   }
 
   async #store({ options, slot, files }: OpenBatch): Promise<void> {
+    let left = files;
     try {
       const loaded = await this.#load(files, slot);
-      const read: { readonly pending: PendingFile; readonly data: Uint8Array }[] = [];
+      const read: PendingFile[] = [];
+      const data: Uint8Array[] = [];
       const hashes: Uint8Array[] = [];
       for (const [index, pending] of files.entries()) {
         const file = loaded[index]!;
-        if ('error' in file) {
-          pending.reject(file.error);
-        } else if ('grew' in file) {
-          pending.resolve(undefined);
-        } else {
-          const data = slot.bytes.subarray(pending.offset, pending.offset + file.length);
-          read.push({ pending, data });
-          if (file.hash !== undefined) hashes.push(file.hash);
+        if (!('length' in file)) {
+          pending.done(file);
+          continue;
         }
+        read.push(pending);
+        data.push(slot.bytes.subarray(pending.offset, pending.offset + file.length));
+        if (file.hash !== undefined) hashes.push(file.hash);
       }
+      left = read;
       const ids = await this.#writer.writeObjects(
-        read.map(({ data }) => data),
+        data,
         objectOptions(options, this.#signal),
         hashes.length === read.length ? hashes : undefined,
       );
-      for (const [index, { pending, data }] of read.entries()) {
-        pending.resolve({ objectID: ids[index]!, length: data.length });
+      left = [];
+      for (const [index, { done }] of read.entries()) {
+        done({ objectID: ids[index]!, length: data[index]!.length });
       }
     } catch (error) {
-      for (const { reject } of files) reject(error);
+      for (const { done } of left) done({ error });
     } finally {
       slot.release();
     }
@@ -186,10 +196,6 @@ function readFile(file: FileEntry, slot: Slot, offset: number, capacity: number)
   } catch (error) {
     return { error };
   }
-}
-
-function batchKey({ compressor, splitter, metadataCompressor }: SmallFileOptions): string {
-  return `${compressor ?? ''} ${splitter ?? ''} ${metadataCompressor ?? ''}`;
 }
 
 export function objectOptions(options: SmallFileOptions, signal: AbortSignal): ObjectWriterOptions {

@@ -4,6 +4,7 @@ import {
   hasCode,
   LongshoreError,
   objectReference,
+  type CompressorName,
   type ContentInfo,
   type ObjectID,
   type RepositoryWriter,
@@ -12,6 +13,7 @@ import { isDamage } from '../damage.ts';
 import type { DirEntry, IncompleteReason } from '../dir-manifest.ts';
 import { isPlaceholderName, type DirectoryEntry, type Entry, type FileEntry } from '../entry.ts';
 import { fileCompressor, metadataCompressor } from '../policy/compressor-choice.ts';
+import type { Policy } from '../policy/policy.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
 import type { FileUploadEnvironment, FileUploadOptions } from './file-upload.ts';
 import { PreviousDirectory } from './previous-directory.ts';
@@ -84,6 +86,8 @@ export class UploadRun {
   readonly batcher: SmallFileBatcher;
   readonly fileEnvironment: FileUploadEnvironment;
   readonly #options: UploadRunOptions;
+  readonly #fileOptions: Map<Policy, Map<CompressorName | undefined, FileUploadOptions>> =
+    new Map();
   #bytesRead = 0;
 
   constructor(options: UploadRunOptions) {
@@ -105,6 +109,7 @@ export class UploadRun {
         this.#bytesRead += bytes;
         this.onEvent({ type: 'bytes-read', bytes });
       },
+      isStopped: () => this.incompleteReason() !== undefined,
       runParts: (parts) => this.#runParts(parts),
     };
   }
@@ -127,7 +132,15 @@ export class UploadRun {
 
   async placeholderOf(entry: FileEntry | DirectoryEntry): Promise<DirEntry | undefined> {
     if (!isPlaceholderName(entry.name)) return undefined;
-    return this.#options.placeholderOf?.(entry);
+    const found = await this.#options.placeholderOf?.(entry);
+    if (found?.objectID !== undefined && !this.isStored(found.objectID)) {
+      throw new LongshoreError(
+        'SOURCE_UNREADABLE',
+        `${entry.name} stands for object ${found.objectID}, which the repository does not have`,
+        { path: entry.name, objectID: found.objectID },
+      );
+    }
+    return found;
   }
 
   previousDirectories(entries: readonly DirEntry[]): Promise<readonly PreviousDirectory[]> {
@@ -142,20 +155,31 @@ export class UploadRun {
     );
   }
 
+  /** Whether objects that are taken over are looked for in the storage: see {@link isIntact}. */
+  get checksStorage(): boolean {
+    return this.#options.isStored !== undefined;
+  }
+
   isForcedToHash(): boolean {
     const { forceHashPercent, randomFraction } = this.#options;
     return forceHashPercent > 0 && randomFraction() * 100 < forceHashPercent;
   }
 
+  /** The same object for all files that are stored alike. */
   fileOptions(directoryNode: PolicyNode, file: FileEntry): FileUploadOptions {
-    const { policy } = directoryNode.child(file.name);
-    const threshold = policy.upload.parallelUploadAboveSize;
-    return {
-      compressor: fileCompressor(policy.compression, file.name, file.size),
-      metadataCompressor: metadataCompressor(policy.metadataCompression),
-      splitter: policy.splitter.algorithm,
-      parallelUploadAboveSize: threshold !== undefined && threshold > 0 ? threshold : undefined,
-    };
+    const node = directoryNode.child(file.name);
+    const compressor = fileCompressor(node.policy.compression, file.name, file.size);
+    let known = this.#fileOptions.get(node.policy);
+    if (known === undefined) {
+      known = new Map();
+      this.#fileOptions.set(node.policy, known);
+    }
+    let options = known.get(compressor);
+    if (options === undefined) {
+      options = fileUploadOptions(node.policy, compressor);
+      known.set(compressor, options);
+    }
+    return options;
   }
 
   countExcluded(entry: Entry, path: string, byRule: boolean): void {
@@ -206,4 +230,17 @@ export class UploadRun {
     }
     await Promise.all(running);
   }
+}
+
+function fileUploadOptions(
+  policy: Policy,
+  compressor: CompressorName | undefined,
+): FileUploadOptions {
+  const threshold = policy.upload.parallelUploadAboveSize;
+  return {
+    compressor,
+    metadataCompressor: metadataCompressor(policy.metadataCompression),
+    splitter: policy.splitter.algorithm,
+    parallelUploadAboveSize: threshold !== undefined && threshold > 0 ? threshold : undefined,
+  };
 }

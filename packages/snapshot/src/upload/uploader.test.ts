@@ -19,6 +19,7 @@ import { listSnapshots } from '../snapshot-store.ts';
 import type { SourceInfo } from '../source-info.ts';
 import { createTestRepository } from '../tree-fixture.ts';
 import { MemorySource } from './memory-source.ts';
+import { readPlaceholder } from './read-placeholder.ts';
 import type { UploadEvent } from './upload-events.ts';
 import { uploadTree, type UploadOptions } from './uploader.ts';
 
@@ -135,6 +136,17 @@ describe('a first snapshot', () => {
     );
     const draft = await upload(source.directory('data', children), { parallelism: 16 });
     expect(draft.rootEntry?.summary).toMatchObject({ files: 2400, dirs: 41 });
+  });
+
+  it('takes files of near half a megabyte from many folders at once', async () => {
+    const children = Array.from({ length: 16 }, (_, d) =>
+      source.directory(
+        `d${d}`,
+        Array.from({ length: 12 }, (_, f) => source.file(`f${f}`, bytes(380_000 + f * 9000, f))),
+      ),
+    );
+    const draft = await upload(source.directory('data', children), { parallelism: 24 });
+    expect(draft.rootEntry?.summary).toMatchObject({ files: 192, numFailed: 0 });
   });
 
   it('stores a root that is a file with a summary of its own', async () => {
@@ -274,6 +286,21 @@ describe('what cannot be read', () => {
     });
   });
 
+  it('is a placeholder that stands for something else, or for what the repository lacks', async () => {
+    const planted = (name: string, object: string): string =>
+      JSON.stringify({ name, type: 'f', mode: '0644', size: 3, obj: object });
+    const absent = '00112233445566778899aabbccddeeff';
+    const root = source.directory('data', [
+      source.file('up.kopia-entry', planted('..', absent)),
+      source.file('sibling.kopia-entry', planted('good', absent)),
+      source.file('absent.kopia-entry', planted('absent', absent)),
+      source.file('good', 'good'),
+    ]);
+    const draft = await upload(root, { placeholderOf: (entry) => readPlaceholder(entry) });
+    expect(await rootNames(draft)).toEqual(['good']);
+    expect(draft.rootEntry?.summary?.numFailed).toBe(3);
+  });
+
   it('ends the upload when it is the root', async () => {
     const root = source.directory('data', [], { error: 'no permission' });
     await expect(upload(root)).rejects.toMatchObject({ code: 'SOURCE_UNREADABLE' });
@@ -356,6 +383,32 @@ describe('an upload that does not reach its end', () => {
     });
     expect(draft.incomplete).toBe('canceled');
     expect(draft.rootEntry?.summary).toMatchObject({ incomplete: 'canceled', files: 1 });
+  });
+
+  it('gives a file up in the middle when it is stopped', async () => {
+    const stop = new AbortController();
+    let read = 0;
+    const endless: FileEntry = {
+      ...source.file('endless', bytes(MIB)),
+      size: 1000 * MIB,
+      open: () => ({
+        readInto: (target) => {
+          read += target.length;
+          return target.length;
+        },
+        dataRegions: () => [],
+        close: () => undefined,
+      }),
+    };
+    const draft = await upload(source.directory('data', [source.file('a', 'a'), endless]), {
+      stopSignal: stop.signal,
+      onEvent: ({ type }) => {
+        if (type === 'bytes-read' && read > 20 * MIB) stop.abort();
+      },
+    });
+    expect(draft.incomplete).toBe('canceled');
+    expect(await rootNames(draft)).toEqual(['a']);
+    expect(read).toBeLessThan(100 * MIB);
   });
 
   it('stops behind its limit of bytes', async () => {

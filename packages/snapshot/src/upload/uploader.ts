@@ -150,8 +150,7 @@ async function uploadSingleFile(
   run.counters.nonCachedFiles += 1;
   run.onEvent({ type: 'file-hashing', path: file.name, size: file.size });
   const upload = new FileUpload(run.fileEnvironment, file, run.fileOptions(policyNode, file));
-  const small = await upload.startIfSmall();
-  const { objectID, size, parts } = small === undefined ? await upload.run() : await small.stored;
+  const { objectID, size, parts } = await upload.run();
   run.counters.fileCount += parts;
   run.counters.totalSize += size;
   run.onEvent({ type: 'file-finished', path: file.name, size });

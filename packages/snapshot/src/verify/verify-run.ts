@@ -15,8 +15,8 @@ import { RecentMap } from './recent-map.ts';
 import type { VerifyError, VerifyOptions, VerifyResult } from './verify-options.ts';
 
 const DEFAULT_PARALLEL = 8;
-const DEFAULT_MEMORY_LIMIT = 128 * 1024 * 1024;
-const DEFAULT_MAX_REMEMBERED = 1_000_000;
+const DEFAULT_MEMORY_LIMIT = 64 * 1024 * 1024;
+const DEFAULT_MAX_REMEMBERED = 250_000;
 const MAX_LISTED_ERRORS = 10_000;
 
 /** Thrown to end a run whose errors have reached their limit; never seen by callers. */
