@@ -113,6 +113,15 @@ describe('a copied repository', () => {
     expect(await namesIn(target)).toEqual(await namesIn(source));
   });
 
+  it('does not get the notes on what was read in the source, and keeps its own', async () => {
+    await sync();
+    await source.putBlob(parseBlobID('longshore.verification_1'), encodeUtf8('of the source'));
+    const own = parseBlobID('longshore.verification_2');
+    await target.putBlob(own, encodeUtf8('of the target'));
+    expect(copiedIDs(await sync({ delete: true }))).toEqual([]);
+    expect(await namesIn(target)).toContain(own);
+  });
+
   it('is left as it is by a dry run', async () => {
     const [planned, ...others] = await sync({ dryRun: true, delete: true });
     expect(planned).toMatchObject({

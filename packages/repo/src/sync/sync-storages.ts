@@ -239,7 +239,7 @@ class StorageSync {
   async #list(storage: BlobReader, prefix: string): Promise<Map<BlobID, BlobMetadata>> {
     const blobs = new Map<BlobID, BlobMetadata>();
     for await (const blob of storage.listBlobs(prefix, this.#abort)) {
-      if (blob.id !== SYNC_MARKER_ID) blobs.set(blob.id, blob);
+      if (!isOfOneStorage(blob.id)) blobs.set(blob.id, blob);
     }
     return blobs;
   }
@@ -293,6 +293,11 @@ class StorageSync {
       `${this.#target.displayName} holds another repository`,
     );
   }
+}
+
+/** Says something about the storage that it lies in: that its bytes were read, say. A copy has to find out for itself. */
+function isOfOneStorage(id: BlobID): boolean {
+  return id.startsWith('longshore.');
 }
 
 function changedMeanwhile(id: BlobID, cause: unknown): LongshoreError {
