@@ -10,3 +10,11 @@ export class SilentFailure extends Error {
     this.name = 'SilentFailure';
   }
 }
+
+/** The command was interrupted before it could begin some of what it was asked for. */
+export class InterruptedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'InterruptedError';
+  }
+}

@@ -2,7 +2,13 @@ import { describeError } from '@longshore/repo';
 import { commandTree } from './command-tree.ts';
 import { configFilePath, defaultLogFolder } from './config/config-paths.ts';
 import type { CommandContext } from './context.ts';
-import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS, SilentFailure } from './exit-codes.ts';
+import {
+  EXIT_FAILURE,
+  EXIT_INTERRUPTED,
+  EXIT_SUCCESS,
+  InterruptedError,
+  SilentFailure,
+} from './exit-codes.ts';
 import { failureLine } from './failure-line.ts';
 import { GLOBAL_FLAGS, type GlobalFlagValues } from './global-flags.ts';
 import { describeLine } from './grammar/help.ts';
@@ -99,6 +105,10 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
     progress.clear();
     if (signals.signal.aborted) {
       log.error('longshore: interrupted; nothing that was not finished has been kept');
+      return EXIT_INTERRUPTED;
+    }
+    if (error instanceof InterruptedError) {
+      log.error(`longshore: interrupted; ${error.message}`);
       return EXIT_INTERRUPTED;
     }
     if (error instanceof SilentFailure) log.debug(error.message);

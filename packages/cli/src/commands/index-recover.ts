@@ -12,6 +12,7 @@ import { withFormat, type FormatConnection } from '../connection/with-repository
 import type { CommandContext } from '../context.ts';
 import { defineCommand, type Command } from '../grammar/command.ts';
 import { flag, type FlagValues } from '../grammar/flag.ts';
+import { UsageError } from '../grammar/usage-error.ts';
 import { integer, texts } from '../grammar/value-flags.ts';
 import { requireDangerousCommands } from './dangerous.ts';
 
@@ -35,11 +36,26 @@ export const command: Command = defineCommand({
   args: {},
   async run(context, { flags }) {
     requireDangerousCommands(context, 'index recover');
+    checkFlags(flags);
     await withFormat(context, (connection) => recover(context, connection, flags), {
       writes: flags.commit,
     });
   },
 });
+
+/** What the old indexes say is gone with them: it must have been said anew, all of it. */
+function checkFlags(flags: RecoverFlags): void {
+  if (!flags['delete-indexes']) return;
+  const limits = [
+    flags.blobs.length > 0 ? '--blobs' : '',
+    flags['blob-prefixes'].length > 0 ? '--blob-prefixes' : '',
+    flags['ignore-errors'] ? '--ignore-errors' : '',
+  ].filter((name) => name !== '');
+  if (limits.length === 0) return;
+  throw new UsageError(
+    `--delete-indexes cannot go with ${limits.join(' and ')}: contents of the packs left out would be lost`,
+  );
+}
 
 async function recover(
   context: CommandContext,

@@ -31,7 +31,7 @@ import { expandHome } from '../config/config-paths.ts';
 import { parseTags, sourceOf } from '../connection/sources.ts';
 import { withWritableRepository, type Connection } from '../connection/with-repository.ts';
 import type { CommandContext } from '../context.ts';
-import { SilentFailure } from '../exit-codes.ts';
+import { InterruptedError, SilentFailure } from '../exit-codes.ts';
 import { failureLine } from '../failure-line.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
 import { flag, refusedFlag, type FlagValues } from '../grammar/flag.ts';
@@ -106,8 +106,12 @@ export const command: Command = defineCommand({
         const paths = flags.all ? await ownSources(context, connection) : args.source;
         if (paths.length === 0) throw new UsageError('snapshot create needs a source, or --all');
         const failures: string[] = [];
+        const leftOut: string[] = [];
         for (const path of paths) {
-          if (context.stopSignal.aborted) break;
+          if (context.stopSignal.aborted) {
+            leftOut.push(path);
+            continue;
+          }
           try {
             await backUp(context, connection, path, flags);
           } catch (error) {
@@ -120,6 +124,7 @@ export const command: Command = defineCommand({
           }
         }
         context.progress.clear();
+        if (leftOut.length > 0) throw new InterruptedError(`not backed up: ${leftOut.join(', ')}`);
         if (failures.length === 0) {
           await maintainIfDue(context, connection.repository);
           return;
@@ -268,7 +273,8 @@ function taskOf(
     throw new UsageError(`--override-source needs user@host:path, not ${JSON.stringify(override)}`);
   }
   const isManual = override !== undefined || stdinFile !== undefined;
-  if (stdinFile !== undefined) return { root: stdinDirectory(path, stdinFile), source, isManual };
+  if (stdinFile !== undefined)
+    return { root: stdinDirectory(path, stdinFile, context.stopSignal), source, isManual };
   const root = openLocalEntry(path);
   if (root.type === 'd' || root.type === 'f') return { root, source, isManual };
   throw new LongshoreError('SOURCE_UNREADABLE', `${path} is neither a file nor a folder`, { path });

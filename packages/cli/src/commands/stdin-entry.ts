@@ -1,22 +1,23 @@
-import { readSync } from 'node:fs';
 import {
+  describeError,
   GO_ZERO_TIME,
   LongshoreError,
   NANOSECONDS_PER_MILLISECOND,
   parseGoTime,
 } from '@longshore/repo';
 import type { DirectoryEntry, FileEntry } from '@longshore/snapshot';
-import { errnoOf } from '../config/errno.ts';
 
-const STDIN = 0;
-const WAIT_MILLISECONDS = 5;
 const MODE = 0o777;
 
 /**
  * A folder with one file that holds what comes from standard input, as Kopia makes it up: the folder has the
- * given path as its name, and the zero time of Go.
+ * given path as its name, and the zero time of Go. Aborting `stopSignal` ends the wait for more input.
  */
-export function stdinDirectory(path: string, fileName: string): DirectoryEntry {
+export function stdinDirectory(
+  path: string,
+  fileName: string,
+  stopSignal: AbortSignal,
+): DirectoryEntry {
   const metadata = {
     rawName: undefined,
     mode: MODE,
@@ -31,13 +32,12 @@ export function stdinDirectory(path: string, fileName: string): DirectoryEntry {
     type: 'f',
     name: fileName,
     mtime: BigInt(Date.now()) * NANOSECONDS_PER_MILLISECOND,
-    // Its end is not known before it has come, so it is streamed whatever its size.
+    stream: () => readStdin(stopSignal),
+    // Neither is called where there is a stream.
     readWhole: () => undefined,
-    open: () => ({
-      readInto: readStdin,
-      dataRegions: () => [{ offset: 0, length: Number.MAX_SAFE_INTEGER }],
-      close: () => undefined,
-    }),
+    open: () => {
+      throw new LongshoreError('UNSUPPORTED', 'standard input can only be streamed');
+    },
   };
   return {
     ...metadata,
@@ -48,20 +48,29 @@ export function stdinDirectory(path: string, fileName: string): DirectoryEntry {
   };
 }
 
-/** Waits for input where the pipe does not block by itself. */
-function readStdin(target: Uint8Array): number {
-  for (;;) {
-    try {
-      return readSync(STDIN, target, 0, target.length, null);
-    } catch (cause) {
-      const code = errnoOf(cause);
-      if (code === 'EOF') return 0;
-      if (code !== 'EAGAIN') {
-        throw new LongshoreError('SOURCE_UNREADABLE', `cannot read standard input (${code})`, {
-          cause,
-        });
-      }
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MILLISECONDS);
+/** What comes, piece by piece. Once it is to stop, an empty piece gives the reader its turn. */
+async function* readStdin(stopSignal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+  const pieces = process.stdin.iterator() as AsyncIterator<Uint8Array, undefined>;
+  const stopped = new Promise<{ readonly done: false; readonly value: Uint8Array }>((resolve) => {
+    const stop = (): void => {
+      resolve({ done: false, value: new Uint8Array() });
+    };
+    if (stopSignal.aborted) stop();
+    else stopSignal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    for (;;) {
+      const next = await Promise.race([pieces.next(), stopped]);
+      if (next.done === true) return;
+      yield next.value;
     }
+  } catch (cause) {
+    throw new LongshoreError(
+      'SOURCE_UNREADABLE',
+      `cannot read standard input: ${describeError(cause)}`,
+      { cause },
+    );
+  } finally {
+    process.stdin.destroy();
   }
 }
