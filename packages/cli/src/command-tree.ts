@@ -13,6 +13,9 @@ const createFlags = () =>
 const repairFlags = () =>
   import('./commands/repair-flags.ts').then(({ REPAIR_FLAGS }) => ({ groupFlags: REPAIR_FLAGS }));
 
+const syncFlags = () =>
+  import('./commands/sync-run.ts').then(({ SYNC_FLAGS }) => ({ groupFlags: SYNC_FLAGS }));
+
 const repository: CommandNode = group(
   'repository',
   'Create, connect and manage repositories.',
@@ -49,7 +52,7 @@ const repository: CommandNode = group(
         leaf('filesystem', () => import('./commands/repository-sync-to-filesystem.ts')),
         leaf('s3', () => import('./commands/repository-sync-to-s3.ts')),
       ],
-      { flags: () => import('./commands/sync-run.ts') },
+      { flags: syncFlags },
     ),
     leaf('heal', () => import('./commands/repository-heal.ts')),
     leaf('validate-provider', () => import('./commands/repository-validate-provider.ts')),

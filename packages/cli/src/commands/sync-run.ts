@@ -18,9 +18,6 @@ export const SYNC_FLAGS = {
   times: refusedFlag({ isBoolean: true }),
 } as const satisfies Flags;
 
-/** For the group, whose flags may stand before the name of the target. */
-export const groupFlags: Flags = SYNC_FLAGS;
-
 /** Copies the connected repository to a storage and checks it there. */
 export async function runSync(
   context: CommandContext,

@@ -103,13 +103,13 @@ export function planRotation(
  * Since when a blob has not been read: its last reading, or its being written if there was none. What was written in the
  * second in which a reading began may have come after it. Unix seconds.
  */
-export function unreadSince(state: RotationState, partition: number, blob: BlobMetadata): number {
+function unreadSince(state: RotationState, partition: number, blob: BlobMetadata): number {
   const written = secondsOf(blob);
   const readAt = state.readAt[partition] ?? 0;
   return written < readAt ? readAt : written;
 }
 
-export function secondsOf({ timestamp }: BlobMetadata): number {
+function secondsOf({ timestamp }: BlobMetadata): number {
   return Number(timestamp / NANOSECONDS_PER_SECOND);
 }
 
