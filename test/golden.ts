@@ -11,14 +11,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 /** The folder of golden repositories: `LONGSHORE_FIXTURES`, else `../shared/fixtures` beside the checkout. */
-export function fixturesRoot(): string | undefined {
+function fixturesRoot(): string | undefined {
   const root =
     process.env['LONGSHORE_FIXTURES'] ?? resolve(import.meta.dirname, '../../shared/fixtures');
   return existsSync(join(root, 'kopia')) ? root : undefined;
 }
 
 /** The project's own small set, which a clone without the shared folder still has. */
-export const OWN_FIXTURES: string = join(import.meta.dirname, 'fixtures');
+const OWN_FIXTURES: string = join(import.meta.dirname, 'fixtures');
 
 export interface GoldenTreeEntry {
   readonly path: string;

@@ -42,7 +42,7 @@ export interface KopiaClientOptions {
 }
 
 /** What Kopia printed when it failed. */
-export class KopiaError extends Error {
+class KopiaError extends Error {
   readonly exitCode: number | undefined;
   readonly stderr: string;
 

@@ -17,7 +17,7 @@ export async function describeLine(line: ParsedLine, options: HelpOptions): Prom
 }
 
 /** Usage, what it does, arguments and flags. */
-export function describeCommand(command: Command, name: string, options: HelpOptions): string {
+function describeCommand(command: Command, name: string, options: HelpOptions): string {
   const { flags, args, summary, details } = command;
   const sections = [`Usage: ${name} ${commandUsage(command)}`.trimEnd(), summary];
   if (details !== undefined) sections.push(details);

@@ -22,7 +22,7 @@ const SHAPE =
   /^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2})(?::(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?)?)?)?\s*(Z|[A-Z]{2,5}|[+-]\d{2}(?::?\d{2})?)?$/;
 
 /** The time zone of this machine. */
-export function localOffset(): UTCOffset {
+function localOffset(): UTCOffset {
   return timeZoneOffset(new Intl.DateTimeFormat().resolvedOptions().timeZone);
 }
 

@@ -29,7 +29,7 @@ export const MAX_CONTENT_LENGTH: number = 2 ** 28 - 1;
 const COMPRESSION_HEADER_LENGTH = 4;
 
 /** The iv of a content or of a whole sealed blob: the last 16 bytes of its hash. */
-export function sealingIV(hash: Uint8Array): Uint8Array {
+function sealingIV(hash: Uint8Array): Uint8Array {
   return hash.subarray(hash.length - 16);
 }
 

@@ -53,7 +53,7 @@ export async function createObjectWorld(options: ObjectWorldOptions = {}): Promi
   };
 }
 
-export function fixedSplitter(size: number): Splitter {
+function fixedSplitter(size: number): Splitter {
   return smallSplitter(size, size, () => false);
 }
 

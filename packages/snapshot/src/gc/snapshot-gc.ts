@@ -36,7 +36,7 @@ export const snapshotGCTask: SnapshotGC = async (context) => {
  * some snapshot needs. Nothing leaves the index or the storage here. `repository` must have been refreshed after
  * `startTime`. Any doubt about what snapshots need is an error, and then no mark is made.
  */
-export async function runSnapshotGC(
+async function runSnapshotGC(
   repository: Repository,
   writer: RepositoryWriter,
   context: SnapshotGCContext,

@@ -262,9 +262,19 @@ export class DirectoryUpload {
     };
     this.#smallFiles.start();
     if (run.batcher.tryAdd(file, options, done)) return undefined;
-    return run.batcher.add(file, options, done).catch((error: unknown) => {
+    return this.#addWithRoom(file, options, done);
+  }
+
+  async #addWithRoom(
+    file: FileEntry,
+    options: FileUploadOptions,
+    done: (outcome: SmallFileOutcome) => void,
+  ): Promise<void> {
+    try {
+      await this.#run.batcher.add(file, options, done);
+    } catch (error) {
       done({ error });
-    });
+    }
   }
 
   #settleSmallFile(
