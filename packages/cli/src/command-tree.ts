@@ -99,6 +99,10 @@ const policy: CommandNode = group(
     leaf('list', () => import('./commands/policy-list.ts'), { aliases: ['ls'] }),
     leaf('show', () => import('./commands/policy-show.ts'), { aliases: ['get'] }),
     leaf('set', () => import('./commands/policy-set.ts')),
+    leaf('edit', () => import('./commands/policy-edit.ts')),
+    leaf('delete', () => import('./commands/policy-delete.ts'), { aliases: ['remove', 'rm'] }),
+    leaf('export', () => import('./commands/policy-export.ts')),
+    leaf('import', () => import('./commands/policy-import.ts')),
   ],
   { aliases: ['policies'] },
 );

@@ -86,7 +86,7 @@ export { openRepositorySource, type RepositorySourceOptions } from './migrate/re
 export { goModeFromPosix, posixModeFromGo } from './mode.ts';
 export { DEFAULT_POLICY, EMPTY_POLICY, type Policy } from './policy/policy.ts';
 export { policyLabels, policyTarget } from './policy/policy-labels.ts';
-export { parsePolicy, policyPayload } from './policy/policy-json.ts';
+export { parsePolicy, policyPayload, unknownPolicySettings } from './policy/policy-json.ts';
 export type { EffectivePolicy, PolicyOrigin } from './policy/policy-merge.ts';
 export { pathAndParents } from './policy/policy-paths.ts';
 export {

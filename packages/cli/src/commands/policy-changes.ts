@@ -1,22 +1,18 @@
 import { SPLITTER_NAMES } from '@longshore/chunker';
 import { COMPRESSION_HEADER_IDS } from '@longshore/repo';
 import type { Policy } from '@longshore/snapshot';
-import {
-  flag,
-  optionalFlag,
-  refusedFlag,
-  valueFlag,
-  type Flags,
-  type FlagValues,
-} from '../grammar/flag.ts';
+import { flag, optionalFlag, valueFlag, type Flags, type FlagValues } from '../grammar/flag.ts';
+import { isCronExpression } from '../grammar/cron-expression.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-import { duration, oneOf, parseInteger, parseOneOf, texts } from '../grammar/value-flags.ts';
+import { duration, oneOf, parseInteger, parseOneOf, text, texts } from '../grammar/value-flags.ts';
+import { ACTION_FLAGS, actionChanges } from './policy-actions.ts';
 
 /** A setting to take out, so that it is inherited again. */
 type Inherit = 'inherit';
 
 const INHERIT = ['inherit', 'default'];
 const MEBIBYTE = 2 ** 20;
+const MAX_SHOWN_LENGTH = 200;
 const SECOND = 1_000_000_000n;
 
 /** `inherit` or a value. */
@@ -86,15 +82,12 @@ export const POLICY_SETTING_FLAGS = {
   'log-entry-ignored': logDetail('How much to log about ignored files.', { placeholder: 'N' }),
   'log-entry-cache-hit': logDetail('How much to log about unchanged files.', { placeholder: 'N' }),
   'log-entry-cache-miss': logDetail('How much to log about changed files.', { placeholder: 'N' }),
-  'snapshot-time-crontab': refusedFlag(),
-  'before-folder-action': refusedFlag({ except: ['-'] }),
-  'after-folder-action': refusedFlag({ except: ['-'] }),
-  'before-snapshot-root-action': refusedFlag({ except: ['-'] }),
-  'after-snapshot-root-action': refusedFlag({ except: ['-'] }),
-  'action-command-timeout': refusedFlag(),
-  'action-command-mode': refusedFlag(),
-  'persist-action-script': refusedFlag({ isBoolean: true }),
-  'enable-volume-shadow-copy': refusedFlag({ except: ['never'] }),
+  'snapshot-time-crontab': text('Scheduled snapshots as in crontab, with ; between, or "inherit".'),
+  'enable-volume-shadow-copy': oneOf(['never', 'always', 'when-available', 'inherit', 'default'])(
+    'Whether Kopia on Windows backs up a shadow copy.',
+    { placeholder: 'MODE' },
+  ),
+  ...ACTION_FLAGS,
 } as const satisfies Flags;
 
 type SettingFlags = FlagValues<typeof POLICY_SETTING_FLAGS>;
@@ -122,9 +115,20 @@ export function changePolicy(
     });
   }
   editSchedule(edit, flags);
+  for (const { name, action } of actionChanges(flags)) {
+    edit.set(`actions.${name}`, action ?? 'inherit');
+  }
+  const shadowCopy = flags['enable-volume-shadow-copy'];
+  if (shadowCopy !== undefined) {
+    const level = SHADOW_COPY_LEVELS.indexOf(shadowCopy);
+    edit.set('osSnapshots.volumeShadowCopy.enable', level < 0 ? 'inherit' : level);
+  }
   if (flags.inherit !== undefined) edit.set('noParent', !flags.inherit);
   return edit.result();
 }
+
+/** By the number that stands for each in a policy. */
+const SHADOW_COPY_LEVELS = ['never', 'always', 'when-available'];
 
 const PLAIN_SETTINGS = [
   ['keep-latest', 'retention.keepLatest'],
@@ -162,7 +166,8 @@ const LISTS = [
 function editSchedule(edit: PolicyEdit, flags: SettingFlags): void {
   const interval = flags['snapshot-interval'];
   const times = flags['snapshot-time'];
-  const hasSchedule = interval !== undefined || times.length > 0;
+  const crontab = flags['snapshot-time-crontab'] ?? '';
+  const hasSchedule = interval !== undefined || times.length > 0 || crontab !== '';
   if (flags.manual !== undefined) {
     if (hasSchedule) throw new UsageError('--manual and a schedule exclude each other');
     for (const setting of ['intervalSeconds', 'timeOfDay', 'cron', 'runMissed']) {
@@ -173,8 +178,22 @@ function editSchedule(edit: PolicyEdit, flags: SettingFlags): void {
   }
   if (interval !== undefined) edit.set('scheduling.intervalSeconds', Number(interval / SECOND));
   if (times.length > 0) edit.set('scheduling.timeOfDay', parseTimesOfDay(times));
+  if (crontab !== '') edit.set('scheduling.cron', parseCrontab(crontab));
   edit.set('scheduling.runMissed', flags['run-missed']);
   if (hasSchedule) edit.clear('scheduling.manual');
+}
+
+function parseCrontab(given: string): readonly string[] | Inherit {
+  if (INHERIT.includes(given)) return 'inherit';
+  const expressions = given
+    .split(';')
+    .map((expression) => expression.trim())
+    .filter((expression) => expression !== '');
+  const wrong = expressions.find((expression) => !isCronExpression(expression));
+  if (wrong === undefined) return expressions.length === 0 ? 'inherit' : expressions;
+  throw new UsageError(
+    `--snapshot-time-crontab: ${JSON.stringify(wrong)} is no crontab expression`,
+  );
 }
 
 function parseTimesOfDay(
@@ -196,6 +215,11 @@ function parseTimesOfDay(
     );
 }
 
+/** Scripts are settings too. */
+function shortened(text: string): string {
+  return text.length <= MAX_SHOWN_LENGTH ? text : `${text.slice(0, MAX_SHOWN_LENGTH)}...`;
+}
+
 /** Changes settings by their path and takes down what it did. */
 class PolicyEdit {
   readonly #policy: Record<string, unknown>;
@@ -214,7 +238,7 @@ class PolicyEdit {
       return;
     }
     this.#assign(path, value);
-    this.#changes.push(`${path}: set to ${JSON.stringify(value)}`);
+    this.#changes.push(`${path}: set to ${shortened(JSON.stringify(value))}`);
   }
 
   /** Takes a setting out if it is there. */

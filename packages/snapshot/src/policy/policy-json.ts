@@ -30,6 +30,22 @@ function parseSection(
   return section;
 }
 
+/** Settings of a payload, by their paths, that no policy has: typing errors, or from a newer Kopia. */
+export function unknownPolicySettings(payload: unknown): readonly string[] {
+  return unknownMembers(POLICY_SCHEMA, payload, '');
+}
+
+/** Go, and so Kopia, takes names in any case. */
+function unknownMembers(schema: PolicySectionSchema, stored: unknown, prefix: string): string[] {
+  if (!isObject(stored)) return [];
+  const nodes = new Map(Object.entries(schema).map(([name, node]) => [name.toLowerCase(), node]));
+  return Object.entries(stored).flatMap(([name, value]) => {
+    const node = nodes.get(name.toLowerCase());
+    if (node === undefined) return [prefix + name];
+    return isSetting(node) ? [] : unknownMembers(node, value, `${prefix}${name}.`);
+  });
+}
+
 /** The payload that Kopia would store: members in its order, every section present, nothing that is not set. */
 export function policyPayload(policy: Policy): object {
   return sectionPayload(POLICY_SCHEMA, policy);
