@@ -1,8 +1,15 @@
-import { errorCode, parseBlobID, type BlobID, type BlobStorage } from '@longshore/repo';
+import {
+  errorCode,
+  parseBlobID,
+  parseObjectID,
+  type BlobID,
+  type BlobStorage,
+} from '@longshore/repo';
 import { maintainRepository } from '@longshore/snapshot';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { decorateStorage } from '../../packages/repo/src/blob/decorate-storage.ts';
 import { createFaultyStorage } from '../../packages/repo/src/blob/faulty-storage.ts';
+import { dir, file, storeTree } from '../../packages/snapshot/src/tree-fixture.ts';
 import { DAY, saveRoot, SECOND, uniqueText, VirtualRepository } from './virtual-repository.ts';
 
 let virtual: VirtualRepository;
@@ -119,12 +126,39 @@ describe('maintenance deletes nothing', () => {
       const { rootEntry } = await foreign.snapshot({ z: uniqueText('z') });
       await using client = await virtual.open('writer');
       await using writer = client.newWriter();
-      await saveRoot(writer, rootEntry!, '/foreign');
+      await saveRoot(writer, rootEntry, '/foreign');
       await writer.flush();
     });
     expect(error).toMatchObject({ code: 'CONTENT_NOT_FOUND' });
     expect(String(error)).toMatch(/snapshot [0-9a-f]{32}: content k[0-9a-f]{32} is in no index/);
     expect(gone).toEqual([]);
+  });
+
+  it('when a file needs a content that no index names', async () => {
+    const { gone, error } = await deletedBy(virtual.storage, async () => {
+      await using client = await virtual.open('writer');
+      await using writer = client.newWriter();
+      const objectID = parseObjectID('0123456789abcdef'.repeat(2));
+      await saveRoot(writer, await storeTree(writer, dir({ lost: file('', { objectID }) })), '/f');
+      await writer.flush();
+    });
+    expect(error).toMatchObject({ code: 'CONTENT_NOT_FOUND' });
+    expect(String(error)).toMatch(/snapshot [0-9a-f]{32}\/lost: content 0123456789abcdef/);
+    expect(gone).toEqual([]);
+  });
+
+  it('when a file or a snapshot has no object', async () => {
+    for (const root of [dir({ lost: file('', { objectID: undefined }) }), undefined]) {
+      const { gone, error } = await deletedBy(virtual.storage, async () => {
+        await using client = await virtual.open('writer');
+        await using writer = client.newWriter();
+        const entry = root === undefined ? undefined : await storeTree(writer, root);
+        await saveRoot(writer, entry, '/f');
+        await writer.flush();
+      });
+      expect(error).toMatchObject({ code: 'CORRUPT_DATA' });
+      expect(gone).toEqual([]);
+    }
   });
 
   it('when the pack of a directory is gone', async () => {

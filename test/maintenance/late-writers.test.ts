@@ -12,6 +12,9 @@ import {
   VirtualRepository,
 } from './virtual-repository.ts';
 
+/** More than a pack holds: part of it is in the storage before anything is committed. */
+const LARGE = uniqueText('large', 12 * 1024 * 1024);
+
 const OLD = { a: uniqueText('old a'), b: uniqueText('old b') };
 
 async function days(virtual: VirtualRepository, count: number): Promise<void> {
@@ -71,24 +74,42 @@ describe.each([1, 3] as const)('maintenance beside a writer, format version %i',
     const { virtual } = await withExpiredSnapshot();
     await using client = await virtual.open('writer');
     await using writer = client.newWriter();
-    const root = await storeFiles(writer, { slow: uniqueText('slow', 5000) });
+    const packs = (await virtual.names('p')).length;
+    const root = await storeFiles(writer, { slow: LARGE });
+    expect((await virtual.names('p')).length).toBeGreaterThan(packs);
     await using hanging = await virtual.open('hanging');
     await using other = hanging.newWriter();
     await storeFiles(other, { lost: uniqueText('lost') });
-    virtual.time.advance(hours * HOUR);
+    virtual.time.advance((hours - 2n) * HOUR);
     await virtual.maintain();
+    virtual.time.advance(2n * HOUR);
     await virtual.maintain();
     const saved = await saveRoot(writer, root, '/slow');
     await writer.flush();
     await days(virtual, 3);
-    expect((await virtual.read()).get(saved.id)).toEqual({ slow: uniqueText('slow', 5000) });
+    expect((await virtual.read()).get(saved.id)).toEqual({ slow: LARGE });
+  });
+
+  it('deletes the packs of a session that was killed, after four days', async () => {
+    const { virtual } = await withExpiredSnapshot();
+    const before = await virtual.names('p');
+    const killed = (await virtual.open('writer')).newWriter();
+    await storeFiles(killed, { slow: LARGE });
+    const isLeft = async (): Promise<boolean> => (await virtual.names('p')).length > before.length;
+    for (let day = 1; day <= 6; day++) {
+      virtual.time.advance(DAY);
+      await virtual.maintain();
+      if (day < 4) expect(await isLeft()).toBe(true);
+    }
+    expect(await isLeft()).toBe(false);
+    expect(await virtual.names('s')).toEqual([]);
   });
 
   it('sees a writer that commits between the look at packs and the look at sessions', async () => {
     const { virtual } = await withExpiredSnapshot();
     await using client = await virtual.open('writer');
     await using writer = client.newWriter();
-    const saved = await snapshotFiles(writer, { slow: uniqueText('slow', 5000) }, '/slow');
+    const saved = await snapshotFiles(writer, { slow: LARGE }, '/slow');
     // Contents were rewritten lately: the deletion of packs is what comes next.
     virtual.time.advance(26n * HOUR);
     await virtual.maintain();
@@ -104,7 +125,7 @@ describe.each([1, 3] as const)('maintenance beside a writer, format version %i',
     await using owner = await virtual.over(committing);
     await maintainRepository(owner, { mode: 'full' });
     expect(listings).toBe(2);
-    expect((await virtual.read()).get(saved.id)).toEqual({ slow: uniqueText('slow', 5000) });
+    expect((await virtual.read()).get(saved.id)).toEqual({ slow: LARGE });
   });
 
   it('lets the space of the expired snapshot come back within a few days otherwise', async () => {

@@ -188,7 +188,7 @@ export function storeFiles(writer: RepositoryWriter, files: Files): Promise<DirE
 
 export function saveRoot(
   writer: RepositoryWriter,
-  rootEntry: DirEntry,
+  rootEntry: DirEntry | undefined,
   path: string,
 ): Promise<SnapshotManifest> {
   return saveSnapshot(writer, {
