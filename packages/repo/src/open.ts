@@ -102,7 +102,8 @@ export async function openWithFormat(
   const kernel = await createContentKernel(algorithms, format);
   const { engine: createEngine = inThreadEngine } = options;
   const minimumSlotSize = slotSizeFor(createSplitter(repositorySplitter(format.splitter)));
-  const engine = await createEngine({ format, algorithms, kernel, minimumSlotSize });
+  const writes = isWritable(storage);
+  const engine = await createEngine({ format, algorithms, kernel, writes, minimumSlotSize });
   try {
     const sealer = new BlobSealer(kernel.parts);
     const target = isWritable(storage)

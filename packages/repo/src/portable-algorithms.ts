@@ -7,9 +7,7 @@ import { createAeadContentCipher } from './encryption/aead-content-cipher.ts';
 import { createAesGcm } from './encryption/aes-gcm.ts';
 import { hkdfSha256, hmacSha256 } from './encryption/hkdf.ts';
 import { createNoncePool } from './encryption/nonce-pool.ts';
-import { portableAead } from './encryption/portable-aead.ts';
 import { deriveFormatKey } from './format/key-derivation.ts';
-import { createPortableHash } from './hashing/portable-hash.ts';
 
 export interface PortableAlgorithmsOptions {
   /** Where nonces come from; the default is web crypto. */
@@ -17,19 +15,31 @@ export interface PortableAlgorithmsOptions {
   readonly compressors?: CompressorTable;
 }
 
-/** Everything in JavaScript and WASM over web globals: the reference, and what browsers read repositories with. */
+/**
+ * Everything in JavaScript and WASM over web globals: the reference, and what browsers read repositories with.
+ * Ciphers and hashes are loaded when first asked for: whoever brings others never pays for them.
+ */
 export function portableAlgorithms(options: PortableAlgorithmsOptions = {}): Algorithms {
   const { compressors = createPortableCompressors(), random = webRandomSource } = options;
   const nonces = createNoncePool(random);
   return {
-    createHash: createPortableHash,
-    createCipher: (name, masterKey) =>
-      createAeadContentCipher(name, masterKey, portableAead(AEAD_OF_ENCRYPTION[name]), nonces),
+    createHash: async (name, secret) => {
+      const { createPortableHash } = await import('./hashing/portable-hash.ts');
+      return createPortableHash(name, secret);
+    },
+    createCipher: async (name, masterKey) => {
+      const { portableAead } = await import('./encryption/portable-aead.ts');
+      const aead = portableAead(AEAD_OF_ENCRYPTION[name]);
+      return createAeadContentCipher(name, masterKey, aead, nonces);
+    },
     compressor: (name) => compressors.byName(name),
     compressorByHeaderID: (headerID) => compressors.byHeaderID(headerID),
     deriveFormatKey: (name, password, uniqueID) => deriveFormatKey(name, password, uniqueID),
     hkdfSha256,
     hmacSha256,
-    createAesGcm: async (key) => createAesGcm(portableAead('AES-256-GCM'), key, nonces),
+    createAesGcm: async (key) => {
+      const { portableAead } = await import('./encryption/portable-aead.ts');
+      return createAesGcm(portableAead('AES-256-GCM'), key, nonces);
+    },
   };
 }

@@ -10,6 +10,8 @@ export interface EngineRequest {
   readonly algorithms: Algorithms;
   /** Computes on the calling thread. */
   readonly kernel: ContentKernel;
+  /** False: nothing will be split. */
+  readonly writes: boolean;
   /** Bytes that each slot must hold: the largest segment of the repository's splitter, and room to read into. */
   readonly minimumSlotSize: number;
 }

@@ -1,4 +1,4 @@
-import { createSplitter, loadSplitterKernels } from '@longshore/chunker';
+import { createSplitter, loadSplitterKernels, PLAIN_KERNELS } from '@longshore/chunker';
 import type { ContentEngineFactory } from './content-engine.ts';
 import { createInThreadPreparer, createSlotPool } from './in-thread-preparer.ts';
 
@@ -6,8 +6,8 @@ import { createInThreadPreparer, createSlotPool } from './in-thread-preparer.ts'
 const SLOT_COUNT = 8;
 
 /** The portable engine: everything on the calling thread. */
-export const inThreadEngine: ContentEngineFactory = async ({ kernel, minimumSlotSize }) => {
-  const kernels = await loadSplitterKernels();
+export const inThreadEngine: ContentEngineFactory = async ({ kernel, minimumSlotSize, writes }) => {
+  const kernels = writes ? await loadSplitterKernels() : PLAIN_KERNELS;
   const preparer = createInThreadPreparer(
     kernel,
     createSlotPool({ slotSize: minimumSlotSize, count: SLOT_COUNT }),

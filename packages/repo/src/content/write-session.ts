@@ -82,6 +82,8 @@ export interface ListedSession {
   /** The newest of all its markers. */
   readonly checkpointTime: EpochNanoseconds;
   readonly markers: readonly BlobMetadata[];
+  /** What the newest one says. */
+  readonly newest: SessionMarker;
 }
 
 /**
@@ -109,6 +111,7 @@ export async function listSessions(
       sessionID,
       checkpointTime: newer ? marker.checkpointTime : known.checkpointTime,
       markers: [...(known?.markers ?? []), blob],
+      newest: newer ? marker : known.newest,
     });
   }
   return sessions;

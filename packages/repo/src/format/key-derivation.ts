@@ -1,4 +1,3 @@
-import { scrypt } from 'hash-wasm';
 import type { KeyDerivationName } from '../algorithms.ts';
 import { encodeUtf8, unshared } from '../bytes.ts';
 import { CorruptDataError } from '../errors.ts';
@@ -16,14 +15,16 @@ const SHORTEST_SALT = 16;
 export type FormatKeyScrypt = (password: Uint8Array, salt: Uint8Array) => Promise<Uint8Array>;
 
 /** Scrypt in WASM. */
-const portableScrypt: FormatKeyScrypt = (password, salt) =>
-  scrypt({
+const portableScrypt: FormatKeyScrypt = async (password, salt) => {
+  const { scrypt } = await import('hash-wasm');
+  return scrypt({
     password,
     salt,
     ...SCRYPT_PARAMETERS,
     hashLength: FORMAT_KEY_LENGTH,
     outputType: 'binary',
   });
+};
 
 /**
  * The format key from the password as typed (UTF-8, neither trimmed nor normalised) and the repository's

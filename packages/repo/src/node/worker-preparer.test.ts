@@ -48,6 +48,7 @@ async function workers(format: RepositoryFormat): Promise<ContentPreparer> {
     format,
     algorithms,
     kernel,
+    writes: true,
     minimumSlotSize: SLOT_SIZE,
   });
   opened.push(engine);
