@@ -177,7 +177,9 @@ describe
 function comparable(task: string, extra: unknown): string {
   const text = JSON.stringify(extra ?? null).replaceAll(/"\d{4}-\d\d-\d\dT[^"]*"/g, '"time"');
   if (task === 'snapshot-gc' || task === 'full-rewrite-contents') return text;
-  return text.replaceAll(/"(\w*Size)":\d+/g, '"$1":"bytes"');
+  const unsized = text.replaceAll(/"(\w*Size)":\d+/g, '"$1":"bytes"');
+  // A run of Kopia's that takes longer has stored more of its own log by then.
+  return task === 'cleanup-logs' ? unsized.replaceAll(/"(\w*Count)":\d+/g, '"$1":"some"') : unsized;
 }
 
 async function scheduleOf(path: string): Promise<ReadonlyMap<string, readonly MaintenanceRun[]>> {
