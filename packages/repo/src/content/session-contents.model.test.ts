@@ -127,7 +127,8 @@ interface ModelWriter {
   readonly owner: ModelClient;
   writer: SessionContents;
   pending: ModelIndex;
-  lastCommit: bigint;
+  /** When the first change came that waits to be committed. */
+  began: bigint;
 }
 
 /** Runs operations on the real thing and on maps. Time moves before each one, so that no two entries tie. */
@@ -290,7 +291,6 @@ class Simulation {
   }
 
   #commit(target: ModelWriter): void {
-    target.lastCommit = this.#now();
     for (const index of [this.#committed, target.owner.view]) {
       for (const [id, entry] of this.#newer(target.pending, index)) index.set(id, entry);
     }
@@ -304,10 +304,12 @@ class Simulation {
       owner.view = new Map(this.#committed);
       owner.refreshedAt = this.#now();
     }
-    if (target.pending.size === 0 || this.#now() - target.lastCommit < COMMIT_INTERVAL) return;
+    if (target.pending.size === 0) target.began = this.#now();
+    if (this.#now() - target.began < COMMIT_INTERVAL) return;
     // The commit may fail: made to happen by a deletion of nothing, before the model follows.
     await target.writer.deleteContents([]);
     this.#commit(target);
+    target.began = this.#now();
   }
 
   /** A writer that met a failing storage is given up with all that it did not commit. */
@@ -342,7 +344,7 @@ class Simulation {
   }
 
   #newWriter(owner: ModelClient): ModelWriter {
-    return { owner, writer: owner.client.newWriter(), pending: new Map(), lastCommit: this.#now() };
+    return { owner, writer: owner.client.newWriter(), pending: new Map(), began: this.#now() };
   }
 
   #find({ pending, owner }: ModelWriter, id: ContentID): ModelEntry | undefined {

@@ -337,6 +337,44 @@ describe('a commit', () => {
     expect(await visibleIDs(world)).toEqual([first, second, ...third].sort());
   });
 
+  it('counts the ten minutes from the first change that waits', async () => {
+    const world = await createContentWorld();
+    const { writer } = await openWriter(world);
+    await writer.writeContent(seededBytes(1, 100));
+    await writer.flush();
+    world.time.advance(14n * MINUTE);
+    await writer.writeContent(seededBytes(2, 100));
+    await writer.writeContent(seededBytes(3, 100));
+    expect(await world.blobIDs('xn')).toHaveLength(1);
+  });
+
+  it('is refused to a session that slept for so long that its packs may be gone', async () => {
+    const world = await createContentWorld();
+    const { writer } = await openWriter(world);
+    await writer.writeContent(seededBytes(1, 100));
+    world.time.advance(49n * 60n * MINUTE);
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(await world.blobIDs('xn')).toEqual([]);
+  });
+
+  it('under a clock before the deletion watermark stores what can be read', async () => {
+    const world = await createContentWorld();
+    const { writer, client } = await openWriter(world);
+    const data = seededBytes(1, 100);
+    const id = await writer.writeContent(data);
+    await writer.flush();
+    await writer.deleteContent(id);
+    await writer.flush();
+    const watermark = client.committed.contentInfo(id)!.timestampSeconds + 10;
+    await world.storage.putBlob(parseBlobID(`xw${watermark}`), encodeUtf8('deletion-watermark'));
+    await writer.refresh();
+    expect(writer.contentInfo(id)).toBeUndefined();
+    world.time.advance(-2n * 24n * 60n * MINUTE);
+    await writer.writeContent(data);
+    await writer.flush();
+    await expectStored(world, new Map([[id, data]]));
+  });
+
   it('that happens by itself goes on when the caller who met it is aborted', async () => {
     const world = await createContentWorld();
     const gate = gated('xn');

@@ -23,6 +23,12 @@ import { WriteBatch, type BatchSession } from './write-batch.ts';
 /** Kopia's interval after which pending index entries are committed before more contents are added. */
 const INDEX_FLUSH_INTERVAL: EpochNanoseconds = 600n * NANOSECONDS_PER_SECOND;
 
+/**
+ * A machine that slept in the middle of a session must not commit it: unreferenced packs of a session whose
+ * marker is 96 hours old are collected, by Kopia and by longshore. Half of that leaves room for skewed clocks.
+ */
+const MAX_SESSION_AGE: EpochNanoseconds = 48n * 3600n * NANOSECONDS_PER_SECOND;
+
 /** Bound of the index entries that a session holds between commits. */
 const MAX_PENDING_ENTRIES = 1_000_000;
 
@@ -64,7 +70,6 @@ export class SessionContents implements ContentManager {
   /** Being committed. */
   #previous: WriteBatch | undefined;
   #commits: Promise<void> = Promise.resolve();
-  #lastCommit: EpochNanoseconds;
   #failure: { readonly error: unknown } | undefined;
   #disposed: Promise<void> | undefined;
 
@@ -72,7 +77,6 @@ export class SessionContents implements ContentManager {
     this.#options = options;
     this.storage = options.storage;
     this.#batch = this.#newBatch();
-    this.#lastCommit = options.clock();
     this.#filler = new PackFiller(options);
   }
 
@@ -281,6 +285,7 @@ export class SessionContents implements ContentManager {
     this.#check(signal);
     await this.#options.stayCurrent();
     await this.#commitIfDue();
+    if (this.#batch.isEmpty) this.#batch.began = this.#options.clock();
     this.#check(signal);
   }
 
@@ -409,7 +414,7 @@ export class SessionContents implements ContentManager {
   #isCommitDue(): boolean {
     if (this.#batch.isEmpty) return false;
     return (
-      this.#options.clock() - this.#lastCommit >= INDEX_FLUSH_INTERVAL ||
+      this.#age(this.#batch) >= INDEX_FLUSH_INTERVAL ||
       this.#batch.entries.size >= MAX_PENDING_ENTRIES
     );
   }
@@ -426,7 +431,6 @@ export class SessionContents implements ContentManager {
   async #commitBatch(isWanted: () => boolean, signal: AbortSignal | undefined): Promise<void> {
     this.#check(signal);
     if (!isWanted()) return;
-    this.#lastCommit = this.#options.clock();
     const batch = this.#batch;
     if (batch.isEmpty) return;
     this.#batch = this.#newBatch();
@@ -446,10 +450,20 @@ export class SessionContents implements ContentManager {
   }
 
   /** Packs first, then the index blobs that name them, then the end of the session. */
+  #age({ began }: WriteBatch): EpochNanoseconds {
+    return began === undefined ? 0n : this.#options.clock() - began;
+  }
+
   async #storeBatch(batch: WriteBatch, signal: AbortSignal | undefined): Promise<void> {
     const session = await batch.session();
     await session.packs.finish(abortOptions(signal));
     signal?.throwIfAborted();
+    if (this.#age(batch) > MAX_SESSION_AGE) {
+      throw new LongshoreError(
+        'ABORTED',
+        'the write session is too old to be committed: maintenance may have taken its packs for garbage; start again',
+      );
+    }
     const shards = buildIndex(batch.entries, { version: this.format.indexVersion });
     await this.#options.committed.commitIndexes(shards, session.sessionID, abortOptions(signal));
     // Committed is committed: a marker that stays behind only protects garbage for some days.

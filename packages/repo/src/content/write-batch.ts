@@ -1,3 +1,4 @@
+import type { EpochNanoseconds } from '../clock.ts';
 import { invariant } from '../errors.ts';
 import type { ContentInfo } from './content-info.ts';
 import type { PendingIndex } from './index/pending-index.ts';
@@ -18,6 +19,8 @@ export interface BatchSession {
 export class WriteBatch {
   /** Uncommitted entries, deletions included. */
   readonly entries: PendingIndex;
+  /** When its first change came. */
+  began: EpochNanoseconds | undefined;
   readonly #startSession: () => Promise<BatchSession>;
   #starting: Promise<BatchSession> | undefined;
   #started: BatchSession | undefined;
