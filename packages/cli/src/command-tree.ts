@@ -55,6 +55,10 @@ const repository: CommandNode = group(
       { flags: syncFlags },
     ),
     leaf('heal', () => import('./commands/repository-heal.ts')),
+    group('throttle', 'Limit how fast this client may use the storage.', [
+      leaf('get', () => import('./commands/repository-throttle-get.ts')),
+      leaf('set', () => import('./commands/repository-throttle-set.ts')),
+    ]),
     leaf('validate-provider', () => import('./commands/repository-validate-provider.ts')),
     group(
       'repair',
@@ -170,6 +174,35 @@ const index: CommandNode = group(
   { hidden: true },
 );
 
+const session: CommandNode = group(
+  'session',
+  'Look at write sessions.',
+  [leaf('list', () => import('./commands/session-list.ts'), { aliases: ['ls'] })],
+  { hidden: true },
+);
+
+const logs: CommandNode = group(
+  'logs',
+  'Look at the logs that Kopia keeps in the repository.',
+  [
+    leaf('list', () => import('./commands/logs-list.ts'), { aliases: ['ls'] }),
+    leaf('show', () => import('./commands/logs-show.ts'), { aliases: ['cat'] }),
+    leaf('cleanup', () => import('./commands/logs-cleanup.ts')),
+  ],
+  { aliases: ['log'], hidden: true },
+);
+
+const cache: CommandNode = group(
+  'cache',
+  'Look at the cache, empty or change it.',
+  [
+    leaf('info', () => import('./commands/cache-info.ts')),
+    leaf('clear', () => import('./commands/cache-clear.ts')),
+    leaf('set', () => import('./commands/cache-set.ts')),
+  ],
+  { hidden: true },
+);
+
 const benchmark: CommandNode = group('benchmark', 'Measure algorithms on this machine.', [
   leaf('hashing', () => import('./commands/benchmark-hashing.ts'), { aliases: ['hash'] }),
   leaf('encryption', () => import('./commands/benchmark-encryption.ts')),
@@ -197,6 +230,9 @@ export const commandTree: CommandGroup = group(
     content,
     blob,
     index,
+    session,
+    logs,
+    cache,
     benchmark,
   ],
 );
