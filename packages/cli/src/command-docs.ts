@@ -42,6 +42,9 @@ const INTRODUCTION = `# Commands
 
 longshore takes the command lines of Kopia: the same commands, flags, environment variables, connection file and JSON.
 What Kopia has and longshore lacks is refused by name. Exit codes: 0 success, 1 failure, 130 interrupted.
+With \`--exit-codes=detailed\`: 2 wrong arguments, 3 not supported, 4 errors that were listed, 10 to 17 the repository
+does not let this client in or do that, 20 to 24 the storage failed or refused, 30 to 34 data are damaged or missing,
+40 to 43 files of this machine cannot be read or written. packages/cli/src/exit-codes.ts has them one by one.
 
 Flags may stand anywhere after the command that has them; the following ones belong to every command.`;
 

@@ -87,6 +87,10 @@ export const GLOBAL_FLAGS = {
     env: 'KOPIA_REPO_UPGRADE_NO_BLOCK',
     hidden: true,
   }),
+  'exit-codes': oneOf(['kopia', 'detailed'])(
+    'With "detailed" each kind of failure has an exit code of its own.',
+    { default: 'kopia' },
+  ),
   'auto-maintenance': flag('Maintain the repository after changes of snapshots, if that is due.', {
     hidden: true,
     default: true,

@@ -7,6 +7,7 @@ import {
   EXIT_INTERRUPTED,
   EXIT_SUCCESS,
   InterruptedError,
+  exitCodeOf,
   SilentFailure,
 } from './exit-codes.ts';
 import { failureLine } from './failure-line.ts';
@@ -39,7 +40,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`longshore: ${error.message}\n`);
-    return EXIT_FAILURE;
+    // The flags of a line that cannot be parsed are not known: what it says is looked for as it is.
+    return exitCodeOf(error, argv.includes('--exit-codes=detailed') ? 'detailed' : 'kopia');
   }
 }
 
@@ -116,7 +118,7 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
       log.error(`longshore: ${error instanceof UsageError ? error.message : failureLine(error)}`);
       log.debug(error instanceof Error ? (error.stack ?? error.message) : describeError(error));
     }
-    return EXIT_FAILURE;
+    return exitCodeOf(error, flags['exit-codes']);
   } finally {
     progress.clear();
     signals.release();
