@@ -144,6 +144,10 @@ const content: CommandNode = group(
     leaf('show', () => import('./commands/content-show.ts'), { aliases: ['cat'] }),
     leaf('stats', () => import('./commands/content-stats.ts')),
     leaf('verify', () => import('./commands/content-verify.ts')),
+    leaf('delete', () => import('./commands/content-delete.ts'), {
+      aliases: ['remove', 'rm'],
+      hidden: true,
+    }),
   ],
   { aliases: ['contents'], hidden: true },
 );
@@ -170,6 +174,7 @@ const index: CommandNode = group(
     leaf('list', () => import('./commands/index-list.ts'), { aliases: ['ls'] }),
     leaf('inspect', () => import('./commands/index-inspect.ts')),
     leaf('recover', () => import('./commands/index-recover.ts')),
+    leaf('optimize', () => import('./commands/index-optimize.ts'), { hidden: true }),
   ],
   { hidden: true },
 );
@@ -203,6 +208,12 @@ const cache: CommandNode = group(
   { hidden: true },
 );
 
+const completion: CommandNode = group('completion', 'Complete command lines in a shell.', [
+  leaf('bash', () => import('./commands/completion-bash.ts')),
+  leaf('zsh', () => import('./commands/completion-zsh.ts')),
+  leaf('fish', () => import('./commands/completion-fish.ts')),
+]);
+
 const benchmark: CommandNode = group('benchmark', 'Measure algorithms on this machine.', [
   leaf('hashing', () => import('./commands/benchmark-hashing.ts'), { aliases: ['hash'] }),
   leaf('encryption', () => import('./commands/benchmark-encryption.ts')),
@@ -234,5 +245,6 @@ export const commandTree: CommandGroup = group(
     logs,
     cache,
     benchmark,
+    completion,
   ],
 );
