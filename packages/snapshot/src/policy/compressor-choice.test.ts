@@ -6,6 +6,7 @@ describe('the compressor of a file', () => {
   it.each<[CompressionPolicy, string, number, string | undefined]>([
     [{}, 'a.txt', 5, undefined],
     [{ compressorName: 'none' }, 'a.txt', 5, undefined],
+    [{ compressorName: 'lz4' }, 'a.txt', 5, undefined],
     [{ compressorName: 'not-known' }, 'a.txt', 5, undefined],
     [{ compressorName: 'toString' }, 'a.txt', 5, undefined],
     [{ compressorName: 'zstd' }, 'a.txt', 0, 'zstd'],

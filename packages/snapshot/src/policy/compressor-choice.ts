@@ -1,6 +1,9 @@
 import { COMPRESSION_HEADER_IDS, type CompressorName } from '@longshore/repo';
 import type { CompressionPolicy, MetadataCompressionPolicy } from './policy.ts';
 
+/** What Kopia no longer writes either. */
+const READ_ONLY: ReadonlySet<CompressorName> = new Set(['lz4']);
+
 /**
  * The compressor for a file; undefined: none. `sizeBytes` is its size before it is read. `onlyCompress` excludes
  * nothing: it only overrides `neverCompress`. An unknown compressor means none. All of this is as in Kopia.
@@ -37,8 +40,10 @@ function fileExtension(name: string): string {
   return dot < 0 ? '' : name.slice(dot);
 }
 
+/** As in Kopia, a name that cannot be written with means no compression: an old policy must not end backups. */
 function namedCompressor(name: string | undefined): CompressorName | undefined {
-  return name !== undefined && isCompressorName(name) ? name : undefined;
+  if (name === undefined || !isCompressorName(name) || READ_ONLY.has(name)) return undefined;
+  return name;
 }
 
 export function isCompressorName(name: string): name is CompressorName {
