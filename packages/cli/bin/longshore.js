@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { spawnSync } from 'node:child_process';
 import * as nodeModule from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 
 const MINIMUM_MAJOR = 24;
 
@@ -54,6 +55,8 @@ function pinnedNode() {
 }
 
 async function start() {
+  // Collect garbage before the heap has doubled: a fifth less memory for a tenth more processor time.
+  setFlagsFromString('--heap-growing-percent=50');
   // Node warns once about its experimental function calls into libc; users cannot do anything about that.
   const { emitWarning } = process;
   process.emitWarning = (warning, ...rest) => {
