@@ -77,6 +77,59 @@ const RFC_3339 =
 
 /** Any RFC 3339 time with any offset, to the nanosecond; anything else is CORRUPT_DATA naming `what`. */
 export function parseGoTime(text: string, what: string): EpochNanoseconds {
+  return parseUTCTime(text) ?? parseAnyTime(text, what);
+}
+
+/**
+ * The form that Kopia writes, `YYYY-MM-DDThh:mm:ss[.fraction]Z`, without a regular expression: a directory has
+ * one for each entry. Undefined for every other form, and for days that only a calendar can judge.
+ */
+function parseUTCTime(text: string): EpochNanoseconds | undefined {
+  const last = text.length - 1;
+  if (last < 19 || last > 29 || text.charCodeAt(last) !== 0x5a || text.charCodeAt(10) !== 0x54) {
+    return undefined;
+  }
+  const isPunctuated =
+    text.charCodeAt(4) === 0x2d &&
+    text.charCodeAt(7) === 0x2d &&
+    text.charCodeAt(13) === 0x3a &&
+    text.charCodeAt(16) === 0x3a &&
+    (last === 19 || (text.charCodeAt(19) === 0x2e && last > 20));
+  if (!isPunctuated) return undefined;
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 7);
+  const day = digits(text, 8, 10);
+  const hour = digits(text, 11, 13);
+  const minute = digits(text, 14, 16);
+  const second = digits(text, 17, 19);
+  const fraction = last === 19 ? 0 : digits(text, 20, last) * 10 ** (29 - last);
+  const isPlain =
+    year >= 1000 &&
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= (month === 2 ? 28 : 30) &&
+    hour <= 23 &&
+    minute <= 59 &&
+    second <= 59 &&
+    fraction >= 0;
+  if (!isPlain) return undefined;
+  const milliseconds = Date.UTC(year, month - 1, day, hour, minute, second);
+  return BigInt(milliseconds) * NANOSECONDS_PER_MILLISECOND + BigInt(fraction);
+}
+
+/** The number that these characters spell; NaN if one is no digit. */
+function digits(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+function parseAnyTime(text: string, what: string): EpochNanoseconds {
   const match = RFC_3339.exec(text);
   if (!match) throw new CorruptDataError(`${what}: not an RFC 3339 time: ${JSON.stringify(text)}`);
   const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHour, offsetMinute] =
