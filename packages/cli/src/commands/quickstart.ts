@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { availableParallelism } from 'node:os';
 import {
   createRepository,
@@ -216,7 +217,7 @@ function printResult(
   { id, rootEntry, startTime, source, incomplete }: SnapshotManifest,
 ): void {
   const summary = rootEntry?.summary;
-  const withConfig = `longshore --config-file ${quoted(configFile)}`;
+  const withConfig = `${quoted(ownCommand())} --config-file ${quoted(configFile)}`;
   const partial = incomplete === undefined ? '' : ` (${incomplete})`;
   context.print(
     `\n${source.userName}@${source.host}:${source.path}\n` +
@@ -232,4 +233,11 @@ function printResult(
 
 function quoted(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+/** How to call this program from anywhere: in a checkout nothing of it is on the PATH. */
+function ownCommand(): string {
+  const linked = fileURLToPath(new URL('../../../../node_modules/.bin/longshore', import.meta.url));
+  const isCheckout = existsSync(new URL('../../../../pnpm-workspace.yaml', import.meta.url));
+  return isCheckout && existsSync(linked) ? linked : 'longshore';
 }
