@@ -282,8 +282,8 @@ describe('the program on its own', () => {
     expect(first.stderr).toContain(`is kept in ${data}/password`);
     expect(first.stderr).toContain('Verified every byte of 1 files (3 B).');
     expect(statSync(`${data}/password`).mode & 0o777).toBe(0o600);
-    const commands = [...first.stdout.matchAll(/^ {2}\S*longshore (--config-file .*)$/gm)].map(([, line]) =>
-      line!.split(' '),
+    const commands = [...first.stdout.matchAll(/^ {2}\S*longshore (--config-file .*)$/gm)].map(
+      ([, line]) => line!.split(' '),
     );
     expect(commands).toHaveLength(3);
     for (const command of commands) await world.ok(command, { env: { KOPIA_PASSWORD: '' } });
