@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { availableParallelism } from 'node:os';
 import {
   createRepository,
@@ -237,7 +236,8 @@ function quoted(path: string): string {
 
 /** How to call this program from anywhere: in a checkout nothing of it is on the PATH. */
 function ownCommand(): string {
-  const linked = fileURLToPath(new URL('../../../../node_modules/.bin/longshore', import.meta.url));
-  const isCheckout = existsSync(new URL('../../../../pnpm-workspace.yaml', import.meta.url));
+  const checkout = join(import.meta.dirname, '..', '..', '..', '..');
+  const linked = join(checkout, 'node_modules', '.bin', 'longshore');
+  const isCheckout = existsSync(join(checkout, 'pnpm-workspace.yaml'));
   return isCheckout && existsSync(linked) ? linked : 'longshore';
 }
