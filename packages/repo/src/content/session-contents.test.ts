@@ -352,7 +352,7 @@ describe('a commit', () => {
     const world = await createContentWorld();
     const { writer } = await openWriter(world);
     await writer.writeContent(seededBytes(1, 100));
-    world.time.advance(49n * 60n * MINUTE);
+    world.time.advance(96n * 60n * MINUTE);
     await expect(writer.flush()).rejects.toMatchObject({ code: 'ABORTED' });
     expect(await world.blobIDs('xn')).toEqual([]);
   });
