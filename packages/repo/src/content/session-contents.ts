@@ -25,9 +25,9 @@ const INDEX_FLUSH_INTERVAL: EpochNanoseconds = 600n * NANOSECONDS_PER_SECOND;
 
 /**
  * A machine that slept in the middle of a session must not commit it: unreferenced packs of a session whose
- * marker is 96 hours old are collected, by Kopia and by longshore. An hour is more than clocks may differ by.
+ * marker is 96 hours old are collected, by Kopia and by longshore. Half an hour is more than clocks may differ by.
  */
-const MAX_SESSION_AGE: EpochNanoseconds = 95n * 3600n * NANOSECONDS_PER_SECOND;
+const MAX_SESSION_AGE: EpochNanoseconds = (96n * 3600n - 1800n) * NANOSECONDS_PER_SECOND;
 
 /** Bound of the index entries that a session holds between commits. */
 const MAX_PENDING_ENTRIES = 1_000_000;
