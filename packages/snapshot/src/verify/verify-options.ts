@@ -35,9 +35,9 @@ export interface VerifyOptions extends AbortOptions {
   readonly maxErrors?: number;
   /** Requests to the storage at once. Default 8. */
   readonly parallel?: number;
-  /** Bytes of contents held at once. Default 128 MiB. */
+  /** Bytes of contents held at once. Default 64 MiB. */
   readonly memoryLimit?: number;
-  /** Objects and contents that are remembered as done; what is forgotten may be checked again. Default 1 000 000 of each. */
+  /** Objects and contents that are remembered as done; what is forgotten may be checked again. Default 250 000 of each. */
   readonly maxRemembered?: number;
   readonly onEvent?: (event: VerifyEvent) => void;
 }
