@@ -90,8 +90,9 @@ export {
 export { ContentIDSet } from './content/content-id-set.ts';
 export type { ContentInfo } from './content/content-info.ts';
 export type { ContentManager, WriteContentOptions } from './content/content-manager.ts';
-export type { ContentPreparer, Slot, SlotPool } from './content/content-preparer.ts';
+export type { ContentPreparer, FilePlace, Slot, SlotPool } from './content/content-preparer.ts';
 export type {
+  ContentDestinations,
   ContentReader,
   IterateContentsOptions,
   ReadContentsOptions,

@@ -49,19 +49,36 @@ async function readUntilDamage(
   options: ReadContentsOptions,
 ): Promise<{ readonly error: unknown } | undefined> {
   let visitFailed = false;
+  const calling = async <T>(call: () => Promise<T> | T): Promise<T> => {
+    try {
+      return await call();
+    } catch (error) {
+      visitFailed = true;
+      throw error;
+    }
+  };
+  const { destinations } = options;
   try {
     await contents.readContents(
       [...remaining],
       async (id, data) => {
         remaining.delete(id);
-        try {
-          await visit(id, data);
-        } catch (error) {
-          visitFailed = true;
-          throw error;
-        }
+        await calling(() => visit(id, data));
       },
-      options,
+      {
+        ...options,
+        ...(destinations === undefined
+          ? {}
+          : {
+              destinations: {
+                placesOf: (id) => calling(() => destinations.placesOf(id)),
+                written: async (id, failures) => {
+                  remaining.delete(id);
+                  await calling(() => destinations.written(id, failures));
+                },
+              },
+            }),
+      },
     );
     return undefined;
   } catch (error) {

@@ -24,6 +24,16 @@ export interface ByteRange {
   readonly length: number;
 }
 
+export interface GetBlobOptions extends AbortOptions {
+  /** Default: the whole blob. */
+  readonly range?: ByteRange;
+  /**
+   * Room that the bytes may go into: the result is then a view of its start. Not touched any more once the
+   * promise has settled. A storage that cannot make use of it gives bytes of their own.
+   */
+  readonly into?: Uint8Array;
+}
+
 export interface BlobMetadata {
   readonly id: BlobID;
   /** Bytes. */
@@ -54,7 +64,7 @@ export interface BlobReader {
   /** For messages: `Filesystem: /backup`, `S3: s3.example.com bucket`. Holds no secret. */
   readonly displayName: string;
   /** The whole blob or exactly the range. The result is owned by the caller. */
-  getBlob(id: BlobID, options?: AbortOptions & { readonly range?: ByteRange }): Promise<Uint8Array>;
+  getBlob(id: BlobID, options?: GetBlobOptions): Promise<Uint8Array>;
   getMetadata(id: BlobID, options?: AbortOptions): Promise<BlobMetadata>;
   /** Every blob whose ID starts with `prefix`, in no particular order. */
   listBlobs(prefix: string, options?: AbortOptions): AsyncIterable<BlobMetadata>;

@@ -1,11 +1,16 @@
-import type { AbortOptions, BlobReader } from '../blob/storage.ts';
+import type { AbortOptions, BlobReader, GetBlobOptions } from '../blob/storage.ts';
 import { CorruptDataError, hasCode, invariant } from '../errors.ts';
 import { Budget, forEachLimit } from '../parallel.ts';
 import type { ContentCache } from './content-cache.ts';
 import { contentPrefix, type ContentID } from './content-id.ts';
 import type { ContentInfo } from './content-info.ts';
-import type { ContentPreparer, StoredContent } from './content-preparer.ts';
-import type { ReadContentsOptions } from './content-reader.ts';
+import type {
+  ContentPreparer,
+  DestinedContent,
+  InPlaceOpener,
+  StoredContent,
+} from './content-preparer.ts';
+import type { ContentDestinations, ReadContentsOptions } from './content-reader.ts';
 
 /** Index entries looked up and sorted together: what one plan may hold in memory. */
 const PLAN_SIZE = 32_768;
@@ -18,6 +23,9 @@ const MAX_RANGE = 8 * 1024 * 1024;
 
 /** Stored or opened bytes of one unit of work, whichever are more. */
 const OPEN_BATCH = 1024 * 1024;
+
+/** The same where nothing is copied: the more contents are hashed together, the faster. */
+const IN_PLACE_BATCH = 8 * 1024 * 1024;
 
 const DEFAULT_MEMORY_LIMIT = 96 * 1024 * 1024;
 const DEFAULT_PARALLELISM = 8;
@@ -36,6 +44,14 @@ export interface ContentFetcherOptions {
   readonly onRepaired?: ((info: ContentInfo) => void) | undefined;
 }
 
+type ContentVisitor = (id: ContentID, data: Uint8Array) => Promise<void> | void;
+
+/** Who gets what is read in place. */
+interface Receiver {
+  readonly visit: ContentVisitor;
+  readonly destinations: ContentDestinations | undefined;
+}
+
 interface FetchedContent {
   readonly info: ContentInfo;
   readonly data: Uint8Array;
@@ -47,6 +63,10 @@ interface PackRange {
   end: number;
   /** Plaintext bytes of all. */
   originalLength: number;
+  /** Of those that are not opened in place. */
+  decompressedLength: number;
+  /** One of them has a prefix. */
+  hasMetadata: boolean;
   readonly contents: ContentInfo[];
 }
 
@@ -100,21 +120,22 @@ export class ContentFetcher {
    */
   async fetchMany(
     infos: Iterable<ContentInfo>,
-    visit: (id: ContentID, data: Uint8Array) => Promise<void> | void,
+    visit: ContentVisitor,
     options: ReadContentsOptions = {},
   ): Promise<void> {
     const memory = new Budget(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);
     const parallelism = options.parallelism ?? DEFAULT_PARALLELISM;
     const { signal } = options;
+    const receiver: Receiver = { visit, destinations: options.destinations };
     await forEachLimit(
       plannedRanges(infos),
       { parallelism, ...(signal === undefined ? {} : { signal }) },
       async (range, rangeSignal) => {
-        const release = await memory.acquire(range.end - range.offset + range.originalLength, {
-          signal: rangeSignal,
-        });
+        const opener = options.borrow === true ? this.#openerFor(range) : undefined;
+        const release = await memory.acquire(memoryOf(range, opener), { signal: rangeSignal });
         try {
-          await this.#visitRange(range, visit, rangeSignal);
+          if (opener === undefined) await this.#visitRange(range, visit, rangeSignal);
+          else await this.#visitInPlace(opener, range, receiver, rangeSignal);
         } finally {
           release();
         }
@@ -122,30 +143,79 @@ export class ContentFetcher {
     );
   }
 
-  async #visitRange(
+  /** Stored bytes that a cache may want must outlive being opened. */
+  #openerFor({ offset, end, hasMetadata }: PackRange): InPlaceOpener | undefined {
+    const { inPlace } = this.#options.preparer;
+    if (inPlace === undefined || hasMetadata || end - offset > inPlace.bufferLength)
+      return undefined;
+    return inPlace;
+  }
+
+  async #visitInPlace(
+    opener: InPlaceOpener,
     range: PackRange,
-    visit: (id: ContentID, data: Uint8Array) => Promise<void> | void,
+    receiver: Receiver,
     signal: AbortSignal,
   ): Promise<void> {
-    const first = range.contents[0];
-    invariant(first !== undefined, 'a planned range holds a content');
+    const buffer = await opener.acquire({ signal });
+    try {
+      const bytes = await this.#readRange(range, signal, buffer.bytes);
+      if (bytes === undefined) {
+        await this.#visitMoved(range, receiver.visit, signal);
+        return;
+      }
+      if (bytes.buffer !== buffer.bytes.buffer) buffer.bytes.set(bytes);
+      for (const batch of batchesOf(range.contents, IN_PLACE_BATCH)) {
+        const stored = batch.map((info) => storedIn(buffer.bytes, range, info));
+        await this.#deliver(opener, stored, receiver, signal);
+      }
+    } finally {
+      buffer.release();
+    }
+  }
+
+  /** What is sound is delivered before the first error is thrown. */
+  async #deliver(
+    opener: InPlaceOpener,
+    stored: readonly StoredContent[],
+    { visit, destinations }: Receiver,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const destined: DestinedContent[] = [];
+    for (const content of stored) {
+      const places = (await destinations?.placesOf(content.info.contentID)) ?? [];
+      destined.push({ ...content, places });
+    }
+    signal.throwIfAborted();
+    const outcomes = await opener.open(destined);
+    invariant(outcomes.length === stored.length, 'an opener answers for each content');
+    let failure: { readonly error: unknown } | undefined;
+    for (const [index, outcome] of outcomes.entries()) {
+      const { info } = stored[index]!;
+      if ('error' in outcome) {
+        failure ??= outcome;
+        continue;
+      }
+      if (outcome.repaired) this.#options.onRepaired?.(info);
+      if ('data' in outcome) await visit(info.contentID, outcome.data);
+      else await destinations?.written(info.contentID, outcome.failures);
+    }
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #visitRange(range: PackRange, visit: ContentVisitor, signal: AbortSignal): Promise<void> {
     const cached = await this.#openCached(range.contents, { signal });
     if (cached !== undefined) {
       for (const { info, data } of cached) await visit(info.contentID, data);
       return;
     }
-    const bytes = await this.#readRange(first, range, signal);
+    const bytes = await this.#readRange(range, signal);
     if (bytes === undefined) {
-      for (const info of range.contents) {
-        await visit(info.contentID, await this.fetch(info, { signal }));
-      }
+      await this.#visitMoved(range, visit, signal);
       return;
     }
-    for (const batch of batchesOf(range.contents)) {
-      const stored = batch.map((info) => {
-        const start = info.packOffset - range.offset;
-        return { info, bytes: bytes.subarray(start, start + info.packedLength) };
-      });
+    for (const batch of batchesOf(range.contents, OPEN_BATCH)) {
+      const stored = batch.map((info) => storedIn(bytes, range, info));
       const opened = await this.#openBatch(stored, { signal });
       for (const [index, { info, data }] of opened.entries()) {
         await this.#remember(stored[index]!);
@@ -154,14 +224,29 @@ export class ContentFetcher {
     }
   }
 
+  async #visitMoved(
+    { contents }: PackRange,
+    visit: ContentVisitor,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const info of contents) {
+      await visit(info.contentID, await this.fetch(info, { signal }));
+    }
+  }
+
   /** Undefined: the pack is gone, and each content may lie somewhere else now. */
   async #readRange(
-    first: ContentInfo,
-    { offset, end }: PackRange,
+    { offset, end, contents }: PackRange,
     signal: AbortSignal,
+    into?: Uint8Array,
   ): Promise<Uint8Array | undefined> {
+    const [first] = contents;
+    invariant(first !== undefined, 'a planned range holds a content');
     try {
-      return await this.#read(first, offset, end - offset, { signal });
+      return await this.#read(first, offset, end - offset, {
+        signal,
+        ...(into === undefined ? {} : { into }),
+      });
     } catch (error) {
       if (isLostPack(error) && this.#options.relocate !== undefined) return undefined;
       throw error;
@@ -185,7 +270,7 @@ export class ContentFetcher {
     info: ContentInfo,
     offset: number,
     length: number,
-    options: AbortOptions,
+    options: Omit<GetBlobOptions, 'range'>,
   ): Promise<Uint8Array> {
     try {
       return await this.#options.storage.getBlob(info.packBlobID, {
@@ -266,26 +351,52 @@ function* rangesOf(infos: Iterable<ContentInfo>): Generator<PackRange> {
       range === undefined ||
       pack !== info.packBlobID ||
       info.packOffset - range.end > MAX_GAP ||
+      // Only a hostile index has contents that overlap: they must not be opened in the same place.
+      info.packOffset < range.end ||
       end - range.offset > MAX_RANGE
     ) {
       if (range !== undefined) yield range;
-      range = { offset: info.packOffset, end, originalLength: 0, contents: [] };
+      range = {
+        offset: info.packOffset,
+        end,
+        originalLength: 0,
+        decompressedLength: 0,
+        hasMetadata: false,
+        contents: [],
+      };
       pack = info.packBlobID;
     }
     range.end = Math.max(range.end, end);
     range.originalLength += info.originalLength;
+    if (info.compressionHeaderID !== 0) range.decompressedLength += info.originalLength;
+    range.hasMetadata ||= contentPrefix(info.contentID) !== '';
     range.contents.push(info);
   }
   if (range !== undefined) yield range;
 }
 
-function* batchesOf(infos: readonly ContentInfo[]): Generator<readonly ContentInfo[]> {
+/** At most what one batch decompresses to, or one large content, is held beside bytes that are opened in place. */
+function memoryOf(range: PackRange, opener: InPlaceOpener | undefined): number {
+  const stored = range.end - range.offset;
+  if (opener === undefined) return stored + range.originalLength;
+  return stored + Math.min(range.decompressedLength, 2 * IN_PLACE_BATCH);
+}
+
+function storedIn(bytes: Uint8Array, range: PackRange, info: ContentInfo): StoredContent {
+  const start = info.packOffset - range.offset;
+  return { info, bytes: bytes.subarray(start, start + info.packedLength) };
+}
+
+function* batchesOf(
+  infos: readonly ContentInfo[],
+  maxBytes: number,
+): Generator<readonly ContentInfo[]> {
   let batch: ContentInfo[] = [];
   let bytes = 0;
   for (const info of infos) {
     batch.push(info);
     bytes += Math.max(info.packedLength, info.originalLength);
-    if (bytes < OPEN_BATCH) continue;
+    if (bytes < maxBytes) continue;
     yield batch;
     batch = [];
     bytes = 0;

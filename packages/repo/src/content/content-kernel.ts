@@ -9,6 +9,7 @@ import { contentHashBytes } from './content-id.ts';
 import type { ContentInfo } from './content-info.ts';
 import type {
   OpenedContent,
+  OpenOutcome,
   SealedContent,
   StoredContent,
   UnsealedContent,
@@ -94,31 +95,56 @@ export class ContentKernel {
 
   /** Authenticated, decompressed and compared with its content ID. */
   open(stored: StoredContent): OpenedContent {
-    const { info } = stored;
-    const what = `content ${info.contentID} in ${info.packBlobID} at ${info.packOffset}`;
-    const hash = contentHashBytes(info.contentID);
+    const [outcome] = this.#openAll([stored], 'aside');
+    if ('error' in outcome!) throw outcome.error;
+    return outcome!;
+  }
+
+  /**
+   * The same for several, whose hashes are computed together. The plaintext of what is neither compressed nor
+   * error-corrected lies in the place of its stored bytes; those of the others are lost, too. An error of one
+   * content leaves the others alone.
+   */
+  openInPlace(batch: readonly StoredContent[]): readonly OpenOutcome[] {
+    return this.#openAll(batch, 'in-place');
+  }
+
+  #openAll(batch: readonly StoredContent[], where: 'aside' | 'in-place'): readonly OpenOutcome[] {
+    const outcomes = batch.map((stored): OpenOutcome => {
+      try {
+        return this.#unseal(stored, where);
+      } catch (error) {
+        return { error: withPlace(error, stored.info) };
+      }
+    });
+    const opened = outcomes.flatMap((outcome) => ('error' in outcome ? [] : [outcome.data]));
+    const hashes = this.hash(opened).values();
+    return outcomes.map((outcome, index) => {
+      if ('error' in outcome) return outcome;
+      const { info } = batch[index]!;
+      if (equalBytes(hashes.next().value!, contentHashBytes(info.contentID))) return outcome;
+      const error = new CorruptDataError(
+        `${placeOf(info)}: the bytes do not hash to the content ID`,
+      );
+      return { error: withPlace(error, info) };
+    });
+  }
+
+  /** Authenticated and decompressed. */
+  #unseal({ bytes, info }: StoredContent, where: 'aside' | 'in-place'): OpenedContent {
+    const what = placeOf(info);
     if (info.encryptionKeyID !== 0) {
       throw new LongshoreError('UNSUPPORTED', `${what}: encryption key ${info.encryptionKeyID}`, {
         contentID: info.contentID,
       });
     }
-    try {
-      const { plaintext, repaired } = this.openItem(stored.bytes, sealingIV(hash), what);
-      const data = this.#decompress(plaintext, info, what);
-      if (!equalBytes(this.parts.hash.hash(data), hash)) {
-        throw new CorruptDataError(`${what}: the bytes do not hash to the content ID`);
-      }
-      return { data, repaired };
-    } catch (error) {
-      if (!(error instanceof CorruptDataError)) throw error;
-      throw new CorruptDataError(error.message, {
-        ...error.facts,
-        blobID: info.packBlobID,
-        contentID: info.contentID,
-        offset: info.packOffset,
-        cause: error.cause,
-      });
-    }
+    const iv = sealingIV(contentHashBytes(info.contentID));
+    const { cipher, errorCorrection } = this.parts;
+    const { plaintext, repaired } =
+      where === 'in-place' && errorCorrection === undefined
+        ? { plaintext: cipher.openInPlace(bytes, iv, what), repaired: false }
+        : this.openItem(bytes, iv, what);
+    return { data: this.#decompress(plaintext, info, what), repaired };
   }
 
   /** Inverse of {@link sealItemInto}. */
@@ -165,6 +191,22 @@ export class ContentKernel {
     }
     return data;
   }
+}
+
+function placeOf({ contentID, packBlobID, packOffset }: ContentInfo): string {
+  return `content ${contentID} in ${packBlobID} at ${packOffset}`;
+}
+
+/** Damage says where it lies. */
+function withPlace(error: unknown, info: ContentInfo): unknown {
+  if (!(error instanceof CorruptDataError)) return error;
+  return new CorruptDataError(error.message, {
+    ...error.facts,
+    blobID: info.packBlobID,
+    contentID: info.contentID,
+    offset: info.packOffset,
+    cause: error.cause,
+  });
 }
 
 /** `u32 BE headerID || stream`. */

@@ -55,6 +55,44 @@ export interface OpenedContent {
   readonly repaired: boolean;
 }
 
+/** An open file of this process, and where in it all bytes of one content go. */
+export interface FilePlace {
+  /** Open for writing until the outcome is known. */
+  readonly fd: number;
+  /** In bytes, like all here. */
+  readonly position: number;
+  readonly length: number;
+  /** Blocks of zeros of this size are left out: the file has its final length, and holes there. 0: none are. */
+  readonly holeSize: number;
+}
+
+export interface DestinedContent extends StoredContent {
+  /** The plaintext is written to each. None: it is handed over. */
+  readonly places: readonly FilePlace[];
+}
+
+export type OpenOutcome = OpenedContent | { readonly error: unknown };
+
+/** `failures`: one for each place in order, undefined where the bytes were written. */
+export interface WrittenContent {
+  readonly failures: readonly unknown[];
+  readonly repaired: boolean;
+}
+
+/** Opens contents where their stored bytes have been read to, and may write them to files from there. */
+export interface InPlaceOpener {
+  /** Bytes of each buffer. */
+  readonly bufferLength: number;
+  /** A buffer to read stored bytes into. There is a bounded number of them. */
+  acquire(options?: AbortOptions): Promise<Slot>;
+  /**
+   * The same checks as {@link ContentPreparer.open}. Bytes must lie in an acquired buffer and are lost; data that
+   * is handed over may lie in that buffer. What fails is an outcome like any other. Files must stay open until
+   * the promise has settled.
+   */
+  open(batch: readonly DestinedContent[]): Promise<readonly (OpenOutcome | WrittenContent)[]>;
+}
+
 /** A small file, and where in a slot its bytes are to lie: at most `capacity` of them. */
 export interface FileToLoad {
   /** Bytes only if it is not valid UTF-8. */
@@ -107,4 +145,6 @@ export interface ContentPreparer extends AsyncDisposable {
    * and offset.
    */
   open(batch: readonly StoredContent[], options?: AbortOptions): Promise<readonly OpenedContent[]>;
+  /** For reading in bulk. Absent: only {@link open}. */
+  readonly inPlace?: InPlaceOpener;
 }

@@ -2,6 +2,7 @@ import type { AbortOptions, BlobReader } from '../blob/storage.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import type { ContentID, ContentPrefix } from './content-id.ts';
 import type { ContentInfo } from './content-info.ts';
+import type { FilePlace } from './content-preparer.ts';
 
 export interface IterateContentsOptions {
   /** Only contents with this prefix; the empty string is file data. Undefined: all. */
@@ -15,6 +16,21 @@ export interface ReadContentsOptions extends AbortOptions {
   readonly memoryLimit?: number;
   /** Requests to the storage at once. */
   readonly parallelism?: number;
+  /** The bytes that `visit` gets are its own only until its promise settles: that spares a copy of each. */
+  readonly borrow?: boolean;
+  /** Takes effect with `borrow` only. */
+  readonly destinations?: ContentDestinations;
+}
+
+/** For contents that go to files of this machine: where the platform can, they never pass through the caller. */
+export interface ContentDestinations {
+  /**
+   * Where all bytes of a content go; none: `visit` gets them. Asked at most once for a read, when the stored bytes
+   * are at hand. The places must stay writable until {@link written} is called for them, or the read is over.
+   */
+  placesOf(id: ContentID): Promise<readonly FilePlace[]>;
+  /** The bytes were sound. One failure for each place in order, undefined where they have been written. */
+  written(id: ContentID, failures: readonly unknown[]): Promise<void>;
 }
 
 /** The contents of an open repository as of the last refresh. Index look-ups are synchronous: indexes are resident. */

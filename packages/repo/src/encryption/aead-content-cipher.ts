@@ -1,6 +1,6 @@
 import { encodeUtf8 } from '../bytes.ts';
 import { CorruptDataError, invariant } from '../errors.ts';
-import { type Aead, SEALED_OVERHEAD } from './aead.ts';
+import { type Aead, AEAD_NONCE_LENGTH, SEALED_OVERHEAD } from './aead.ts';
 import type { ContentCipher, EncryptionName } from './content-cipher.ts';
 import { hkdfSha256 } from './hkdf.ts';
 import { createItemKeyDerivation } from './item-key.ts';
@@ -26,6 +26,19 @@ export async function createAeadContentCipher(
   nonces: NonceSource,
 ): Promise<ContentCipher> {
   const itemKey = createItemKeyDerivation(await deriveContentSecret(masterKey));
+  function open(sealed: Uint8Array, iv: Uint8Array, what: string, target?: Uint8Array): Uint8Array {
+    checkIv(iv);
+    if (sealed.length < SEALED_OVERHEAD) {
+      throw new CorruptDataError(
+        `${what}: ${sealed.length} bytes are too few for an encrypted item, the least is ${SEALED_OVERHEAD}`,
+      );
+    }
+    const plaintext = aead.open(itemKey(iv), sealed, iv, target);
+    if (plaintext === undefined) {
+      throw new CorruptDataError(`${what}: authentication failed`);
+    }
+    return plaintext;
+  }
   return {
     name,
     overhead: SEALED_OVERHEAD,
@@ -38,19 +51,14 @@ export async function createAeadContentCipher(
       nonces(target);
       aead.seal(itemKey(iv), plaintext, iv, target);
     },
-    open(sealed, iv, what) {
-      checkIv(iv);
-      if (sealed.length < SEALED_OVERHEAD) {
-        throw new CorruptDataError(
-          `${what}: ${sealed.length} bytes are too few for an encrypted item, the least is ${SEALED_OVERHEAD}`,
-        );
-      }
-      const plaintext = aead.open(itemKey(iv), sealed, iv);
-      if (plaintext === undefined) {
-        throw new CorruptDataError(`${what}: authentication failed`);
-      }
-      return plaintext;
-    },
+    open: (sealed, iv, what) => open(sealed, iv, what),
+    openInPlace: (sealed, iv, what) =>
+      open(
+        sealed,
+        iv,
+        what,
+        sealed.subarray(AEAD_NONCE_LENGTH, sealed.length - SEALED_OVERHEAD + AEAD_NONCE_LENGTH),
+      ),
   };
 }
 

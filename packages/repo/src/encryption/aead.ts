@@ -27,6 +27,15 @@ export interface Aead {
     additionalData: Uint8Array,
     sealed: Uint8Array,
   ): void;
-  /** A fresh plaintext, or undefined if authentication fails. `sealed` has 28 bytes or more. */
-  open(key: Uint8Array, sealed: Uint8Array, additionalData: Uint8Array): Uint8Array | undefined;
+  /**
+   * The plaintext, or undefined if authentication fails. `sealed` has 28 bytes or more. It goes to `target`, by
+   * default a fresh one, of exactly its length: that may be where the ciphertext lies, and holds anything if
+   * authentication fails.
+   */
+  open(
+    key: Uint8Array,
+    sealed: Uint8Array,
+    additionalData: Uint8Array,
+    target?: Uint8Array,
+  ): Uint8Array | undefined;
 }

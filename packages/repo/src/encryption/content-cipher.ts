@@ -17,4 +17,6 @@ export interface ContentCipher {
   sealInto(plaintext: Uint8Array, iv: Uint8Array, target: Uint8Array): void;
   /** The plaintext, owned by the caller; CORRUPT_DATA naming `what` if authentication fails. */
   open(sealed: Uint8Array, iv: Uint8Array, what: string): Uint8Array;
+  /** The same, written over the ciphertext: a view of `sealed`, which holds anything if this fails. */
+  openInPlace(sealed: Uint8Array, iv: Uint8Array, what: string): Uint8Array;
 }

@@ -12,15 +12,18 @@ export function portableAead(name: AeadName): Aead {
       const nonce = sealed.slice(0, AEAD_NONCE_LENGTH);
       sealed.set(cipher(key, nonce, additionalData).encrypt(plaintext), AEAD_NONCE_LENGTH);
     },
-    open(key, sealed, additionalData) {
+    open(key, sealed, additionalData, target) {
       const nonce = sealed.slice(0, AEAD_NONCE_LENGTH);
       const opener = cipher(key, nonce, additionalData);
+      let plaintext: Uint8Array;
       try {
-        return opener.decrypt(sealed.subarray(AEAD_NONCE_LENGTH));
+        plaintext = opener.decrypt(sealed.subarray(AEAD_NONCE_LENGTH));
       } catch {
         // With key, nonce and tag of fixed lengths the tag is the only thing left to be refused.
         return undefined;
       }
+      target?.set(plaintext);
+      return target ?? plaintext;
     },
   };
 }

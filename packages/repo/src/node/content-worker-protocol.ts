@@ -38,6 +38,16 @@ export type ContentWorkerTask =
       readonly targetLength: number;
     }
   | { readonly kind: 'open'; readonly batch: WorkerBatch; readonly infos: readonly ContentInfo[] }
+  /** Opens each content in its span of the shared memory, and writes it to its places. */
+  | {
+      readonly kind: 'open-in-place';
+      readonly spans: Float64Array;
+      readonly infos: readonly ContentInfo[];
+      /** How many of `places` each content has. */
+      readonly placeCounts: Uint32Array;
+      /** Descriptor, position, length and hole size of each in turn. */
+      readonly places: Float64Array;
+    }
   /** Reads each file to a span of the shared memory, whose length is its capacity, and hashes it there. */
   | {
       readonly kind: 'load';
@@ -50,6 +60,21 @@ export const FILE_GREW = -1;
 
 /** Instead of a length: the file cannot be read. */
 export const FILE_FAILED = -2;
+
+/** Numbers that say what became of one content opened in place; the first is one of the states below. */
+export const OUTCOME_LENGTH = 4;
+
+/** Failed: the next of `errors`. */
+export const OPEN_FAILED = 0;
+
+/** Its data lies in the shared memory: offset and length follow. */
+export const OPENED_IN_PLACE = 1;
+
+/** Its data is the next of `loose`. */
+export const OPENED_LOOSE = 2;
+
+/** It was written to its places, save those that `failures` names. */
+export const OPENED_AND_WRITTEN = 3;
 
 export type ContentWorkerResult =
   | { readonly kind: 'hash'; readonly hashes: Uint8Array }
@@ -64,6 +89,14 @@ export type ContentWorkerResult =
       readonly opened: readonly { readonly data: Uint8Array; readonly repaired: boolean }[];
     }
   | {
+      readonly kind: 'open-in-place';
+      /** State, offset, length, and 1 if error correction had to mend it, of each in turn. */
+      readonly outcomes: Float64Array;
+      readonly loose: readonly Uint8Array<ArrayBuffer>[];
+      readonly errors: readonly WorkerError[];
+      readonly failures: readonly WriteFailure[];
+    }
+  | {
       readonly kind: 'load';
       readonly lengths: Float64Array;
       /** Of those that were read, one after the other. */
@@ -71,6 +104,14 @@ export type ContentWorkerResult =
       /** Of those that failed, in order. */
       readonly errors: readonly WorkerError[];
     };
+
+export interface WriteFailure {
+  /** Which of the places of the task. */
+  readonly place: number;
+  /** The name of a failed system call's error, such as ENOSPC. */
+  readonly code: string | undefined;
+  readonly error: WorkerError;
+}
 
 /** An error on its way between threads: everything but its class survives. */
 export interface WorkerError {

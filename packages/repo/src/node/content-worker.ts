@@ -17,6 +17,7 @@ import {
   type WorkerError,
 } from './content-worker-protocol.ts';
 import { nativeAlgorithms } from './native-algorithms.ts';
+import { openInPlace, owned } from './open-in-place.ts';
 import { readWholeFile } from './whole-file.ts';
 import { packError } from './worker-error.ts';
 
@@ -55,6 +56,8 @@ function run(kernel: ContentKernel, task: ContentWorkerTask): ContentWorkerResul
       const opened = task.infos.map((info, index) => kernel.open({ info, bytes: stored[index]! }));
       return { kind: 'open', opened };
     }
+    case 'open-in-place':
+      return openInPlace(kernel, heap, task);
     case 'load':
       return load(kernel, task);
     default:
@@ -132,13 +135,10 @@ function movable(result: ContentWorkerResult): {
   if (result.kind === 'seal') {
     return { result, transfer: result.bytes === undefined ? [] : [result.bytes.buffer] };
   }
+  if (result.kind === 'open-in-place') {
+    return { result, transfer: result.loose.map(({ buffer }) => buffer) };
+  }
   if (result.kind !== 'open') return { result, transfer: [] };
   const opened = result.opened.map(({ data, repaired }) => ({ data: owned(data), repaired }));
   return { result: { kind: 'open', opened }, transfer: opened.map(({ data }) => data.buffer) };
-}
-
-function owned(data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = data;
-  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === data.byteLength;
-  return isWhole ? (data as Uint8Array<ArrayBuffer>) : new Uint8Array(data);
 }

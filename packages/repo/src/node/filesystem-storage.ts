@@ -16,7 +16,7 @@ import type {
   BlobID,
   BlobMetadata,
   BlobStorage,
-  ByteRange,
+  GetBlobOptions,
   PutBlobOptions,
 } from '../blob/storage.ts';
 import { bytesLength } from '../bytes.ts';
@@ -26,6 +26,7 @@ import { DirectWriter } from './direct-write.ts';
 import { makeDurableDirectory, syncDirectory, writeDurableFile } from './durable-file.ts';
 import type { FileOwner } from './durable-file.ts';
 import { errnoCode, filesystemError } from './filesystem-errors.ts';
+import { roomFor } from './room.ts';
 import { ShardsFile } from './shards-file.ts';
 
 /** Kopia's connection settings of a filesystem repository, under its names. */
@@ -101,10 +102,7 @@ class FilesystemStorage implements BlobStorage {
     });
   }
 
-  async getBlob(
-    id: BlobID,
-    options: AbortOptions & { readonly range?: ByteRange } = {},
-  ): Promise<Uint8Array> {
+  async getBlob(id: BlobID, options: GetBlobOptions = {}): Promise<Uint8Array> {
     const { range, signal } = options;
     signal?.throwIfAborted();
     if (range) checkByteRange(id, range);
@@ -112,7 +110,7 @@ class FilesystemStorage implements BlobStorage {
     try {
       const handle = await fs.open(path, 'r');
       try {
-        return await readRange(handle, id, range, signal);
+        return await readRange(handle, id, options);
       } finally {
         await handle.close();
       }
@@ -247,18 +245,17 @@ class FilesystemStorage implements BlobStorage {
   }
 }
 
-/** All of the file, or exactly the range, into one fresh buffer. */
+/** All of the file, or exactly the range. */
 async function readRange(
   handle: FileHandle,
   id: BlobID,
-  range: ByteRange | undefined,
-  signal: AbortSignal | undefined,
+  { range, signal, into }: GetBlobOptions,
 ): Promise<Uint8Array> {
   const blobLength = (await handle.stat()).size;
   const { offset, length } = range ?? { offset: 0, length: blobLength };
   if (offset + length > blobLength) throw rangePastEndError(id, { offset, length }, blobLength);
   checkBlobLength(id, length);
-  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+  const bytes = roomFor(length, into);
   for (let done = 0; done < length;) {
     signal?.throwIfAborted();
     const size = Math.min(READ_SIZE, length - done);

@@ -37,13 +37,12 @@ export function nativeAead(name: AeadName): Aead {
       cipher.final();
       sealed.set(cipher.getAuthTag(), end);
     },
-    open(key, sealed, additionalData) {
+    open(key, sealed, additionalData, plaintext = new Uint8Array(sealed.length - SEALED_OVERHEAD)) {
       const nonce = sealed.subarray(0, AEAD_NONCE_LENGTH);
       const decipher = createDecipheriv(algorithm, createSecretKey(key), nonce, options);
       decipher.setAAD(additionalData);
       const tagOffset = sealed.length - AEAD_TAG_LENGTH;
       decipher.setAuthTag(sealed.subarray(tagOffset));
-      const plaintext = new Uint8Array(sealed.length - SEALED_OVERHEAD);
       transform(decipher, sealed.subarray(AEAD_NONCE_LENGTH, tagOffset), plaintext);
       try {
         decipher.final();

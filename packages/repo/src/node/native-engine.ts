@@ -14,6 +14,12 @@ const MAX_WORKERS = 16;
 /** Smallest slot: a batch of small files is collected in one. */
 const MIN_SLOT_SIZE = 2 * 1024 * 1024;
 
+/** Smallest buffer for stored bytes: one request of a read in bulk. */
+const READ_BUFFER_SIZE = 9 * 1024 * 1024;
+
+/** Such buffers beyond one for each worker: for what is being fetched. */
+const READ_BUFFERS_AHEAD = 6;
+
 export interface NativeEngineOptions {
   /** Worker threads, 1 to 16; default: one for each processor that this process may use. */
   readonly workers?: number;
@@ -25,8 +31,9 @@ export interface NativeEngineOptions {
 }
 
 /**
- * Prepares contents on worker threads over one shared memory. Its peak memory is slots x slot size, some
- * 12 MB for each worker, and the pack buffers of each writer.
+ * Prepares contents on worker threads over one shared memory. Its peak memory is slots x slot size, a buffer for
+ * each worker and six of the same size or 9 MiB while contents are read in bulk, some 12 MB for each worker, and
+ * the pack buffers of each writer.
  */
 export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFactory {
   const workers = options.workers ?? Math.min(MAX_WORKERS, availableParallelism());
@@ -45,7 +52,10 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
     // One scratch region for each worker and one for the splitters of the calling thread.
     const scratchSize = aligned(Math.max(HASH_SCRATCH_SIZE, SPLITTER_SCRATCH_SIZE));
     const slotsOffset = scratchSize * (workers + 1);
-    const pages = Math.ceil((slotsOffset + slotSize * slotCount) / WASM_PAGE_SIZE);
+    const readingOffset = aligned(slotsOffset + slotSize * slotCount);
+    const bufferLength = Math.max(READ_BUFFER_SIZE, slotSize);
+    const bufferCount = workers + READ_BUFFERS_AHEAD;
+    const pages = Math.ceil((readingOffset + bufferLength * bufferCount) / WASM_PAGE_SIZE);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     const kernels = await loadSplitterKernels({ memory, scratchOffset: 0 });
     const preparer = new WorkerPreparer({
@@ -54,6 +64,7 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
       slotsOffset,
       slotSize,
       slotCount,
+      reading: { offset: readingOffset, bufferLength, count: bufferCount },
       setups: Array.from({ length: workers }, (_, index) => ({
         format: kernelFormat(format),
         memory,

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { CorruptDataError, LongshoreError } from '../errors.ts';
 import type { BlobID } from '../blob/storage.ts';
+import { roomFor } from './room.ts';
 
 /** Bytes handed to the socket or the hash at a time. */
 const PIECE_SIZE = 256 * 1024;
@@ -49,22 +50,27 @@ function* pieces(parts: readonly Uint8Array[]): Generator<Buffer, void, void> {
 }
 
 /**
- * Reads a response body of known length into one fresh buffer. A body that ends early is STORAGE_FAILED and
+ * Reads a response body of known length into one buffer, the start of `into` if that has room. A body that ends early is STORAGE_FAILED and
  * retryable; one that goes on is CORRUPT_DATA. The stream is destroyed unless it was read to its end.
  */
 export async function readBody(
   body: unknown,
-  expected: { readonly id: BlobID; readonly length: number },
+  expected: {
+    readonly id: BlobID;
+    readonly length: number;
+    readonly into?: Uint8Array | undefined;
+  },
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const { id, length } = expected;
+  const { id, length, into } = expected;
   if (!(body instanceof Readable)) {
     throw new LongshoreError('STORAGE_FAILED', `blob ${id}: the answer has no body`, {
       blobID: id,
       retryable: true,
     });
   }
-  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+  const bytes = roomFor(length, into);
+  const target = Buffer.from(bytes.buffer, bytes.byteOffset, length);
   let done = 0;
   const onAbort = (): void => void body.destroy();
   signal?.addEventListener('abort', onAbort, { once: true });
@@ -76,7 +82,8 @@ export async function readBody(
           blobID: id,
         });
       }
-      bytes.set(chunk, done);
+      // Unlike `set`, `copy` is fast into shared memory whatever the alignment.
+      bufferOf(chunk).copy(target, done);
       done += chunk.length;
     }
   } finally {
@@ -86,6 +93,10 @@ export async function readBody(
   signal?.throwIfAborted();
   if (done < length) throw truncatedError(id, done, length);
   return bytes;
+}
+
+function bufferOf(chunk: Uint8Array): Buffer {
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
 function truncatedError(id: BlobID, done: number, length: number): LongshoreError {

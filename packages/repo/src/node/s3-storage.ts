@@ -15,6 +15,7 @@ import type {
   BlobRetention,
   BlobStorage,
   ByteRange,
+  GetBlobOptions,
   PutBlobOptions,
 } from '../blob/storage.ts';
 import { bytesLength, bytesParts } from '../bytes.ts';
@@ -98,16 +99,13 @@ class S3Storage implements BlobStorage {
     this.displayName = `S3: ${endpoint.host} ${place}`;
   }
 
-  async getBlob(
-    id: BlobID,
-    options: AbortOptions & { readonly range?: ByteRange } = {},
-  ): Promise<Uint8Array> {
-    const { range, signal } = options;
+  async getBlob(id: BlobID, options: GetBlobOptions = {}): Promise<Uint8Array> {
+    const { range, signal, into } = options;
     signal?.throwIfAborted();
     if (range) checkByteRange(id, range);
     // HTTP has no empty range.
     if (range?.length === 0) return this.#getNothing(id, range, signal);
-    return this.#get(id, { range, signal, maxLength: MAX_BLOB_LENGTH });
+    return this.#get(id, { range, signal, into, maxLength: MAX_BLOB_LENGTH });
   }
 
   async getMetadata(id: BlobID, { signal }: AbortOptions = {}): Promise<BlobMetadata> {
@@ -314,10 +312,11 @@ class S3Storage implements BlobStorage {
     options: {
       readonly range?: ByteRange | undefined;
       readonly signal: AbortSignal | undefined;
+      readonly into?: Uint8Array | undefined;
       readonly maxLength: number;
     },
   ): Promise<Uint8Array> {
-    const { range, signal, maxLength } = options;
+    const { range, signal, into, maxLength } = options;
     return this.#call({ action: `read blob ${id}`, blobID: id }, signal, async (s3, abort) => {
       const last = range && range.offset + range.length - 1;
       const answer = await s3.client
@@ -341,7 +340,7 @@ class S3Storage implements BlobStorage {
         discard(answer.Body);
         throw error;
       }
-      return readBody(answer.Body, { id, length }, signal);
+      return readBody(answer.Body, { id, length, into }, signal);
     });
   }
 

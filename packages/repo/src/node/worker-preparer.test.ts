@@ -271,6 +271,7 @@ describe('workers', () => {
       slotsOffset: 0,
       slotSize: 1024,
       slotCount: 1,
+      reading: { offset: 0, bufferLength: 1024, count: 1 },
       setups: [broken, { format, memory, scratchOffset: 0 }],
     });
     const data = seededBytes(1, 100_000);
@@ -286,6 +287,7 @@ describe('workers', () => {
       slotsOffset: 0,
       slotSize: 1024,
       slotCount: 1,
+      reading: { offset: 0, bufferLength: 1024, count: 1 },
       setups: [broken],
     });
     const failed = await Promise.allSettled(Array.from({ length: 7 }, () => hopeless.hash([data])));

@@ -5,14 +5,18 @@ import type { CompressorName } from '../compression/compressor.ts';
 import type { ContentKernel } from '../content/content-kernel.ts';
 import type {
   ContentPreparer,
+  DestinedContent,
   FileToLoad,
+  InPlaceOpener,
   LoadedFile,
   OpenedContent,
+  OpenOutcome,
   SealedContent,
   Slot,
   SlotPool,
   StoredContent,
   UnsealedContent,
+  WrittenContent,
 } from '../content/content-preparer.ts';
 import { createInThreadPreparer, createSlotPool } from '../content/in-thread-preparer.ts';
 import { invariant, LongshoreError } from '../errors.ts';
@@ -27,6 +31,7 @@ import {
   type WorkerBatch,
 } from './content-worker-protocol.ts';
 import { alignedBuffer } from './direct-write.ts';
+import { inPlaceOutcomes, inPlaceTask } from './in-place-messages.ts';
 import { unpackError } from './worker-error.ts';
 
 /** Batches below this many bytes cost less than a message to another thread. */
@@ -43,6 +48,12 @@ export interface WorkerPreparerOptions {
   readonly slotsOffset: number;
   readonly slotSize: number;
   readonly slotCount: number;
+  /** Buffers of the same memory for stored bytes that are opened in place. */
+  readonly reading: {
+    readonly offset: number;
+    readonly bufferLength: number;
+    readonly count: number;
+  };
   /** One for each worker. */
   readonly setups: readonly ContentWorkerSetup[];
 }
@@ -62,6 +73,7 @@ interface Task {
 export class WorkerPreparer implements ContentPreparer {
   readonly parallelism: number;
   readonly slots: SlotPool;
+  readonly inPlace: InPlaceOpener;
   readonly #kernel: ContentKernel;
   readonly #inline: ContentPreparer;
   readonly #memory: WebAssembly.Memory;
@@ -85,6 +97,19 @@ export class WorkerPreparer implements ContentPreparer {
       copy: createCopy(),
     });
     this.#inline = createInThreadPreparer(kernel, this.slots);
+    const { offset, bufferLength, count } = options.reading;
+    let buffersMade = 0;
+    const buffers = createSlotPool({
+      slotSize: bufferLength,
+      count,
+      create: () =>
+        new Uint8Array(memory.buffer, offset + bufferLength * buffersMade++, bufferLength),
+    });
+    this.inPlace = {
+      bufferLength,
+      acquire: (acquireOptions) => buffers.acquire(acquireOptions),
+      open: (batch) => this.#openInPlace(batch),
+    };
   }
 
   createBuffer(length: number): Uint8Array {
@@ -173,6 +198,15 @@ export class WorkerPreparer implements ContentPreparer {
     const result = await this.#run({ kind: 'open', batch: described, infos }, moved, options);
     invariant(result.kind === 'open', 'an open task is answered with opened contents');
     return result.opened;
+  }
+
+  async #openInPlace(
+    batch: readonly DestinedContent[],
+  ): Promise<readonly (OpenOutcome | WrittenContent)[]> {
+    const task = inPlaceTask(batch, this.#memory.buffer);
+    const result = await this.#run(task, [], {});
+    invariant(result.kind === 'open-in-place', 'contents opened in place are answered as such');
+    return inPlaceOutcomes(result, batch, this.#memory.buffer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,8 @@
 import { closeSync, fchmodSync, fchownSync, fstatSync, fsyncSync, ftruncateSync } from 'node:fs';
-import { CorruptDataError, invariant } from '@longshore/repo';
+import { CorruptDataError, invariant, type FilePlace } from '@longshore/repo';
+import { writeFullyAt, writeSparselyAt } from '@longshore/repo/node';
 import type { OutputFile, OutputFileAttributes } from '../restore/restore-output.ts';
 import { openFileStatus } from './file-kind.ts';
-import { writeFullyAt, writeSparselyAt } from './positional-write.ts';
 import type { SystemCalls } from './system-calls.ts';
 import { systemErrorCode, targetError } from './system-error.ts';
 import {
@@ -73,8 +73,19 @@ export class LocalOutputFile implements OutputFile {
   }
 
   writeAt(position: number, data: Uint8Array): void {
+    const { fd, holeSize } = this.placeAt(position, data.length);
+    try {
+      if (holeSize === 0) writeFullyAt(fd, position, data);
+      else writeSparselyAt(fd, position, data, holeSize);
+    } catch (cause) {
+      this.written(data.length, cause);
+    }
+    this.written(data.length, undefined);
+  }
+
+  placeAt(position: number, length: number): FilePlace {
     const { size } = this.#attributes;
-    if (position < 0 || position + data.length > size) {
+    if (position < 0 || position + length > size) {
       throw new CorruptDataError(`${this.#path}: content goes on after its ${size} bytes`, {
         path: this.#path,
         offset: position,
@@ -82,13 +93,16 @@ export class LocalOutputFile implements OutputFile {
     }
     try {
       const fd = this.#openFd();
-      this.#setLengthBefore(data.length);
-      if (this.#sparseBlockSize === undefined) writeFullyAt(fd, position, data);
-      else writeSparselyAt(fd, position, data, this.#sparseBlockSize);
+      this.#setLengthBefore(length);
+      return { fd, position, length, holeSize: this.#sparseBlockSize ?? 0 };
     } catch (cause) {
       throw targetError('write', this.#path, cause);
     }
-    this.#written += data.length;
+  }
+
+  written(length: number, cause: unknown): void {
+    if (cause !== undefined) throw targetError('write', this.#path, cause);
+    this.#written += length;
   }
 
   finish(): void {

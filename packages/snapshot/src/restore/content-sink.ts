@@ -1,3 +1,4 @@
+import type { FilePlace } from '@longshore/repo';
 import type { DirEntry } from '../dir-manifest.ts';
 import type { DirectoryNode } from './directory-node.ts';
 import type { OutputFile } from './restore-output.ts';
@@ -10,6 +11,13 @@ export interface ContentSink {
   readonly isLost: boolean;
   /** `data` is borrowed until the promise settles. */
   receive(start: number, data: Uint8Array): Promise<void>;
+  /**
+   * Where the bytes may be written without {@link receive}; undefined: nowhere. An answer is followed by
+   * {@link written}, unless the bytes cannot be had: then by anything else.
+   */
+  placeAt?(start: number, length: number): Promise<FilePlace | undefined>;
+  /** So many bytes were written to a place, or could not be for that reason. */
+  written?(length: number, failure: unknown): Promise<void>;
   /** A chunk cannot be had. Throws if that is to end the restore. */
   miss(error: unknown): Promise<void>;
   /** So many chunks of a lost object will not be fetched. */
@@ -60,6 +68,29 @@ export class FileSink implements ContentSink {
       } catch (error) {
         this.#fail(error);
       }
+    }
+    await this.#settle();
+  }
+
+  async placeAt(start: number, length: number): Promise<FilePlace | undefined> {
+    if (this.#failed || (this.#file === undefined && this.#run.hasMostFilesOpen)) return undefined;
+    try {
+      this.#file ??= this.#open();
+      const file = await this.#file;
+      return file?.placeAt?.(start, length);
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  async written(length: number, failure: unknown): Promise<void> {
+    try {
+      const file = await this.#file;
+      file?.written?.(length, failure);
+      if (!this.#failed) this.#run.emit({ type: 'bytes-written', bytes: length });
+    } catch (error) {
+      this.#fail(error);
     }
     await this.#settle();
   }

@@ -1,4 +1,4 @@
-import type { EpochNanoseconds } from '@longshore/repo';
+import type { EpochNanoseconds, FilePlace } from '@longshore/repo';
 
 /** What a restored entry gets besides its content. A stored `DirEntry` is one. */
 export interface OutputAttributes {
@@ -61,6 +61,13 @@ export interface OutputDirectory {
 export interface OutputFile {
   /** `data` is borrowed until the call is over. Each byte must be written once, in any order. */
   writeAt(position: number, data: Uint8Array): Awaitable<void>;
+  /**
+   * For writers on other threads, instead of `writeAt`: where bytes go that are then told of with `written`. Valid
+   * until `finish` or `abandon` is called. Absent: there is only `writeAt`.
+   */
+  placeAt?(position: number, length: number): FilePlace;
+  /** Throws what `writeAt` would have thrown if `cause` says why the bytes were not written. */
+  written?(length: number, cause: unknown): void;
   /** Sets the attributes and makes the file what stands at its name. CORRUPT_DATA if bytes are missing. */
   finish(): Awaitable<void>;
   /** Leaves no partial file behind. Does nothing after `finish`, whether that succeeded or not. */

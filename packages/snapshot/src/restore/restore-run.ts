@@ -80,6 +80,11 @@ export class RestoreRun {
     this.emit({ type: 'entry-failed', path, error: named });
   }
 
+  /** Another file is opened only when its turn to be written has come. */
+  get hasMostFilesOpen(): boolean {
+    return this.#openFiles.size >= this.maxLargeFilesPerWave;
+  }
+
   opened(file: OutputFile): void {
     this.#openFiles.add(file);
   }

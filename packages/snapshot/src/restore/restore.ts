@@ -1,4 +1,10 @@
-import type { ContentID, Repository } from '@longshore/repo';
+import {
+  objectReference,
+  type ContentDestinations,
+  type ContentID,
+  type FilePlace,
+  type Repository,
+} from '@longshore/repo';
 import type { DirEntry } from '../dir-manifest.ts';
 import { readDespiteDamage } from '../damage-tolerant-read.ts';
 import { isDamage } from '../damage.ts';
@@ -7,6 +13,9 @@ import type { RestoreSummary } from './restore-events.ts';
 import type { RestoreOutput } from './restore-output.ts';
 import { planWaves, type RestorePlace, type RestoreWave } from './restore-plan.ts';
 import { RestoreRun, type RestoreOptions } from './restore-run.ts';
+
+/** Bytes from which on a file is worth being open for longer than one write takes. */
+const MIN_PLACED_LENGTH = 64 * 1024;
 
 /**
  * Restores what `root` stands for: a snapshot's root, or any entry below one. Each directory gets its own recorded
@@ -60,11 +69,40 @@ async function fetchWave(run: RestoreRun, wave: RestoreWave): Promise<void> {
       memoryLimit: run.contentMemory,
       parallelism: run.parallel,
       signal: run.signal,
+      borrow: true,
+      destinations: destinationsIn(run, places),
       onDamage: async (id, error) => {
         for (const { sink } of places.get(id) ?? []) await sink.miss(error);
       },
     },
   );
+}
+
+/** A content is written where it is opened, if that will do for each place that needs it. */
+function destinationsIn(
+  run: RestoreRun,
+  placesByContent: ReadonlyMap<ContentID, readonly RestorePlace[]>,
+): ContentDestinations {
+  return {
+    async placesOf(id) {
+      run.signal.throwIfAborted();
+      const destinations: FilePlace[] = [];
+      for (const { chunk, sink } of placesByContent.get(id) ?? []) {
+        const { start, length, objectID } = chunk;
+        if (length < MIN_PLACED_LENGTH || objectReference(objectID).compressed) return [];
+        const place = await sink.placeAt?.(start, length);
+        if (place === undefined) return [];
+        destinations.push(place);
+      }
+      return destinations;
+    },
+    async written(id, failures) {
+      for (const [index, { chunk, sink }] of (placesByContent.get(id) ?? []).entries()) {
+        run.signal.throwIfAborted();
+        await sink.written?.(chunk.length, failures[index]);
+      }
+    },
+  };
 }
 
 /** As {@link fetchWave}, for outputs that take one file after another and each from its start. */

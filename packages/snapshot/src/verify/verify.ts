@@ -57,6 +57,7 @@ async function readWave(run: VerifyRun, wave: VerifyWave): Promise<void> {
       memoryLimit: run.memoryLimit,
       parallelism: run.parallel,
       signal: run.signal,
+      borrow: true,
       onDamage: (id, error) => {
         for (const { file } of places.get(id) ?? []) reportOnce(run, file, error);
       },

@@ -1,0 +1,105 @@
+import type { ContentKernel } from '../content/content-kernel.ts';
+import type { OpenedContent } from '../content/content-preparer.ts';
+import { CorruptDataError } from '../errors.ts';
+import {
+  OPEN_FAILED,
+  OPENED_AND_WRITTEN,
+  OPENED_IN_PLACE,
+  OPENED_LOOSE,
+  OUTCOME_LENGTH,
+  type ContentWorkerResult,
+  type ContentWorkerTask,
+  type WorkerError,
+  type WriteFailure,
+} from './content-worker-protocol.ts';
+import { writeFullyAt, writeSparselyAt } from './positional-write.ts';
+import { packError } from './worker-error.ts';
+
+type OpenTask = ContentWorkerTask & { readonly kind: 'open-in-place' };
+
+/** Numbers of one place in a task. */
+const PLACE_LENGTH = 4;
+
+/** Opens contents where they lie in the shared memory, and writes to files from there. */
+export function openInPlace(
+  kernel: ContentKernel,
+  heap: ArrayBufferLike,
+  { spans, infos, placeCounts, places }: OpenTask,
+): ContentWorkerResult {
+  const opened = kernel.openInPlace(
+    infos.map((info, index) => ({
+      info,
+      bytes: new Uint8Array(heap, spans[2 * index], spans[2 * index + 1]),
+    })),
+  );
+  const outcomes = new Float64Array(OUTCOME_LENGTH * infos.length);
+  const loose: Uint8Array<ArrayBuffer>[] = [];
+  const errors: WorkerError[] = [];
+  const failures: WriteFailure[] = [];
+  let place = 0;
+  for (const [index, outcome] of opened.entries()) {
+    const end = place + placeCounts[index]!;
+    if ('error' in outcome) {
+      outcomes[OUTCOME_LENGTH * index] = OPEN_FAILED;
+      errors.push(packError(outcome.error));
+    } else if (end > place) {
+      for (let at = place; at < end; at++) {
+        const error = writeTo(places, at, outcome.data);
+        if (error !== undefined) {
+          failures.push({ place: at, code: systemCode(error), error: packError(error) });
+        }
+      }
+      free(outcome.data, heap);
+      outcomes.set([OPENED_AND_WRITTEN, 0, 0, Number(outcome.repaired)], OUTCOME_LENGTH * index);
+    } else {
+      outcomes.set(handedOver(outcome, heap, loose), OUTCOME_LENGTH * index);
+    }
+    place = end;
+  }
+  return { kind: 'open-in-place', outcomes, loose, errors, failures };
+}
+
+function handedOver(
+  { data, repaired }: OpenedContent,
+  heap: ArrayBufferLike,
+  loose: Uint8Array<ArrayBuffer>[],
+): readonly number[] {
+  if (data.buffer === heap) {
+    return [OPENED_IN_PLACE, data.byteOffset, data.length, Number(repaired)];
+  }
+  loose.push(owned(data));
+  return [OPENED_LOOSE, 0, data.length, Number(repaired)];
+}
+
+/** What went wrong, if anything did. */
+function writeTo(places: Float64Array, index: number, data: Uint8Array): unknown {
+  const [fd, position, length, holeSize] = places.subarray(PLACE_LENGTH * index);
+  try {
+    if (data.length !== length) {
+      throw new CorruptDataError(`${data.length} bytes where ${length} belong`);
+    }
+    if (holeSize === 0) writeFullyAt(fd!, position!, data);
+    else writeSparselyAt(fd!, position!, data, holeSize!);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Memory of a decompressed content: left to the collector, it adds up faster than that runs. */
+function free({ buffer, byteLength }: Uint8Array, heap: ArrayBufferLike): void {
+  if (buffer === heap || !(buffer instanceof ArrayBuffer)) return;
+  if (buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
+/** Views of something larger are copied: posting one would take all of it along. */
+export function owned(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = data;
+  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === data.byteLength;
+  return isWhole ? (data as Uint8Array<ArrayBuffer>) : new Uint8Array(data);
+}
