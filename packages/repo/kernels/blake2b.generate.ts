@@ -122,9 +122,10 @@ export function finish(state: usize, data: usize, length: u32, counter: f64, blo
 }
 
 export function updatePair(
-  stateA: usize, stateB: usize, dataA: usize, dataB: usize, length: u32, counter: f64,
+  stateA: usize, stateB: usize, dataA: usize, dataB: usize, length: u32,
+  counterA: f64, counterB: f64,
 ): void {
-  compressPair(stateA, stateB, dataA, dataB, length >> 7, <u64>counter, <u64>counter, 128, 0);
+  compressPair(stateA, stateB, dataA, dataB, length >> 7, <u64>counterA, <u64>counterB, 128, 0);
 }
 
 export function finishPair(

@@ -47,20 +47,9 @@ export class ContentKernel {
 
   hash(batch: readonly Uint8Array[]): Uint8Array[] {
     const { hash } = this.parts;
-    if (hash.hashPair === undefined || batch.length < 2) {
-      return batch.map((data) => hash.hash(data));
-    }
-    // Two messages at a time run together as far as the shorter one reaches: pair neighbours by length.
-    const order = batch.map((_, index) => index);
-    order.sort((a, b) => batch[a]!.length - batch[b]!.length);
-    const hashes = Array.from<Uint8Array>({ length: batch.length });
-    let i = 0;
-    for (; i + 1 < order.length; i += 2) {
-      const [first, second] = [order[i]!, order[i + 1]!];
-      [hashes[first], hashes[second]] = hash.hashPair(batch[first]!, batch[second]!);
-    }
-    if (i < order.length) hashes[order[i]!] = hash.hash(batch[order[i]!]!);
-    return hashes;
+    return batch.length < 2 || hash.hashAll === undefined
+      ? batch.map((data) => hash.hash(data))
+      : hash.hashAll(batch);
   }
 
   /** Stored bytes of an uncompressed content. */

@@ -249,6 +249,23 @@ describe('native against portable', () => {
     },
   );
 
+  it('hashes any number of messages together as it does one by one', async () => {
+    const contentHash = await native.createHash('BLAKE2B-256-128', secretOf(32));
+    const length = fc.oneof(fc.constantFrom(...LENGTHS), fc.nat({ max: 1024 }));
+    // The first two lie where the kernel reads, as many as there are places for.
+    const check = (lengths: readonly number[], placed: number): void => {
+      const batch = lengths.map((length, index) => {
+        const data = NOISE.subarray(index, index + length);
+        return index < placed ? place(data, index === 0 ? 0 : 1) : data;
+      });
+      expect(contentHash.hashAll!(batch).map(encodeHex)).toEqual(
+        batch.map((data) => encodeHex(contentHash.hash(data))),
+      );
+    };
+    const batches = fc.array(length, { maxLength: 9 });
+    fc.assert(fc.property(batches, fc.nat({ max: 2 }), check), { numRuns: 200 });
+  });
+
   it('hashes a pair without a key', async () => {
     const contentHash = await native.createHash('BLAKE2B-256', new Uint8Array(0));
     for (const length of [0, 1, 128, 129, 1000]) {

@@ -4,6 +4,12 @@ import type { ContentHash, HashName } from './content-hash.ts';
 /** A keyed hash before truncation. Synchronous; `data` is only read, the result is fresh. */
 export type KeyedDigest = (data: Uint8Array) => Uint8Array;
 
+/** Digests of several messages that are computed together. */
+export interface SeveralDigests {
+  readonly digestPair: (a: Uint8Array, b: Uint8Array) => [Uint8Array, Uint8Array];
+  readonly digestAll: (batch: readonly Uint8Array[]) => Uint8Array[];
+}
+
 export type HmacFunction = 'sha224' | 'sha256' | 'sha3-224' | 'sha3-256';
 
 /**
@@ -50,7 +56,7 @@ export function checkHashSecret(name: HashName, secret: Uint8Array): void {
 export function truncatedHash(
   name: HashName,
   digest: KeyedDigest,
-  digestPair?: (a: Uint8Array, b: Uint8Array) => [Uint8Array, Uint8Array],
+  several?: SeveralDigests,
 ): ContentHash {
   const { outputLength, digestLength } = HASH_CONSTRUCTIONS[name];
   const truncate = (full: Uint8Array): Uint8Array =>
@@ -60,12 +66,14 @@ export function truncatedHash(
     outputLength,
     hash: (data: Uint8Array): Uint8Array => truncate(digest(data)),
   };
-  if (digestPair === undefined) return base;
+  if (several === undefined) return base;
+  const { digestPair, digestAll } = several;
   return {
     ...base,
     hashPair: (a, b) => {
       const [digestA, digestB] = digestPair(a, b);
       return [truncate(digestA), truncate(digestB)];
     },
+    hashAll: (batch) => digestAll(batch).map(truncate),
   };
 }

@@ -1,3 +1,4 @@
+import type { KeyedDigest, SeveralDigests } from '../hashing/hash-construction.ts';
 import { BLAKE2B_SHARED_WASM, BLAKE2B_WASM } from './blake2b.wasm.ts';
 import { type Blake2Exports, Blake2Kernel, type Blake2Variant } from './blake2-kernel.ts';
 import { type KernelWorkspace, STAGING_LENGTH } from './kernel-workspace.ts';
@@ -26,7 +27,8 @@ interface Blake2bExports extends Blake2Exports {
     dataA: number,
     dataB: number,
     length: number,
-    counter: number,
+    counterA: number,
+    counterB: number,
   ): void;
   /** The last blocks of two messages, each of 0 to 128 bytes; `blocks` is scratch for two blocks. */
   finishPair(
@@ -42,9 +44,8 @@ interface Blake2bExports extends Blake2Exports {
 }
 
 /** BLAKE2b over WASM: one message in 64-bit scalars, or two at once in the halves of 128-bit vectors. */
-export interface Blake2bKernel {
-  readonly digest: (data: Uint8Array) => Uint8Array;
-  readonly digestPair: (a: Uint8Array, b: Uint8Array) => [Uint8Array, Uint8Array];
+export interface Blake2bKernel extends SeveralDigests {
+  readonly digest: KeyedDigest;
 }
 
 /** The key has 0 to 64 bytes and is copied; `digestLength` is 1 to 64 bytes. */
@@ -64,7 +65,70 @@ export async function createBlake2bKernel(
       a.length === 0 || b.length === 0
         ? [kernel.digest(a), kernel.digest(b)]
         : digestPair(kernel, a, b),
+    digestAll: (batch) => digestAll(kernel, batch),
   };
+}
+
+/** A message in one half of the vectors. */
+interface Lane {
+  readonly index: number;
+  readonly data: Uint8Array;
+  readonly state: number;
+  /** Bytes of whole blocks before its last one. */
+  readonly common: number;
+  done: number;
+}
+
+/** Two at a time, the longest first: when one has ended, the next takes its place beside the other. */
+function digestAll(
+  kernel: Blake2Kernel<Blake2bExports>,
+  batch: readonly Uint8Array[],
+): Uint8Array[] {
+  const { exports, workspace, blockLength, startCounter } = kernel;
+  const digests = Array.from<Uint8Array>({ length: batch.length });
+  const order = batch.map((_, index) => index);
+  order.sort((a, b) => batch[b]!.length - batch[a]!.length);
+  let next = 0;
+  const take = (state: number): Lane | undefined => {
+    const index = order[next++];
+    if (index === undefined) return undefined;
+    kernel.startAt(state);
+    const data = batch[index]!;
+    const last = Math.max(0, data.length - 1);
+    return { index, data, state, common: last - (last % blockLength), done: 0 };
+  };
+  const end = ({ index, data, state, done }: Lane): void => {
+    // Only an empty message has no last byte, and its digest is known.
+    digests[index] =
+      data.length === 0 ? kernel.digest(data) : kernel.finishFrom({ state, data, offset: done });
+  };
+  let a = take(workspace.context);
+  let b = take(workspace.context + STATE_LENGTH);
+  while (a !== undefined && b !== undefined) {
+    const both = Math.min(a.common - a.done, b.common - b.done);
+    const inPlace = workspace.contains(a.data) && workspace.contains(b.data);
+    const length = inPlace ? both : Math.min(both, STAGING_LENGTH);
+    if (length > 0) {
+      const dataA = workspace.address(a.data, a.done, length, 0);
+      const dataB = workspace.address(b.data, b.done, length, 1);
+      const [counterA, counterB] = [startCounter + a.done, startCounter + b.done];
+      exports.updatePair(a.state, b.state, dataA, dataB, length, counterA, counterB);
+      a.done += length;
+      b.done += length;
+    }
+    const [endedA, endedB] = [a.done === a.common, b.done === b.common];
+    if (endedA) {
+      end(a);
+      a = take(a.state);
+    }
+    if (endedB) {
+      end(b);
+      b = take(b.state);
+    }
+  }
+  const rest = a ?? b;
+  if (rest !== undefined) end(rest);
+  return digests;
 }
 
 /** Together as far as both have whole blocks before their last, then each by itself unless both end there. */
@@ -88,7 +152,8 @@ function digestPair(
     const length = Math.min(most, common - done);
     const dataA = workspace.address(a, done, length, 0);
     const dataB = workspace.address(b, done, length, 1);
-    exports.updatePair(stateA, stateB, dataA, dataB, length, startCounter + done);
+    const counter = startCounter + done;
+    exports.updatePair(stateA, stateB, dataA, dataB, length, counter, counter);
     done += length;
   }
 

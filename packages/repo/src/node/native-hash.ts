@@ -33,6 +33,6 @@ export async function createNativeHash(
   if (family === 'blake2s') {
     return truncatedHash(name, await createBlake2sKernel(workspace, digestLength, secret));
   }
-  const { digest, digestPair } = await createBlake2bKernel(workspace, digestLength, secret);
-  return truncatedHash(name, digest, digestPair);
+  const kernel = await createBlake2bKernel(workspace, digestLength, secret);
+  return truncatedHash(name, kernel.digest, kernel);
 }
