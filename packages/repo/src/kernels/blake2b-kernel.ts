@@ -19,6 +19,9 @@ const BLAKE2B: Blake2Variant = {
 
 const STATE_LENGTH = 64;
 
+/** Bytes up to which a partner of almost the same length is better than the next one in turn. */
+const LONGEST_PAIRED = 16 * 1024;
+
 interface Blake2bExports extends Blake2Exports {
   /** The same number of whole blocks of two messages, none of them the last. */
   updatePair(
@@ -79,28 +82,49 @@ interface Lane {
   done: number;
 }
 
-/** Two at a time, the longest first: when one has ended, the next takes its place beside the other. */
+/**
+ * Two at a time, the longest first. Short ones have a neighbour of almost their own length; of long ones, the next
+ * takes the place of the one that has ended.
+ */
 function digestAll(
   kernel: Blake2Kernel<Blake2bExports>,
   batch: readonly Uint8Array[],
 ): Uint8Array[] {
-  const { exports, workspace, blockLength, startCounter } = kernel;
   const digests = Array.from<Uint8Array>({ length: batch.length });
   const order = batch.map((_, index) => index);
   order.sort((a, b) => batch[b]!.length - batch[a]!.length);
+  const longCount = order.filter((index) => batch[index]!.length > LONGEST_PAIRED).length;
+  digestLong(kernel, batch, order.slice(0, longCount), digests);
+  for (let i = longCount; i < order.length; i += 2) {
+    const [first, second] = [order[i]!, order[i + 1]];
+    const a = batch[first]!;
+    const b = second === undefined ? undefined : batch[second]!;
+    if (b === undefined || b.length === 0) {
+      digests[first] = kernel.digest(a);
+      if (b !== undefined) digests[second!] = kernel.digest(b);
+    } else [digests[first], digests[second!]] = digestPair(kernel, a, b);
+  }
+  return digests;
+}
+
+function digestLong(
+  kernel: Blake2Kernel<Blake2bExports>,
+  batch: readonly Uint8Array[],
+  order: readonly number[],
+  digests: Uint8Array[],
+): void {
+  const { exports, workspace, blockLength, startCounter } = kernel;
   let next = 0;
   const take = (state: number): Lane | undefined => {
     const index = order[next++];
     if (index === undefined) return undefined;
     kernel.startAt(state);
     const data = batch[index]!;
-    const last = Math.max(0, data.length - 1);
+    const last = data.length - 1;
     return { index, data, state, common: last - (last % blockLength), done: 0 };
   };
   const end = ({ index, data, state, done }: Lane): void => {
-    // Only an empty message has no last byte, and its digest is known.
-    digests[index] =
-      data.length === 0 ? kernel.digest(data) : kernel.finishFrom({ state, data, offset: done });
+    digests[index] = kernel.finishFrom({ state, data, offset: done });
   };
   let a = take(workspace.context);
   let b = take(workspace.context + STATE_LENGTH);
@@ -128,7 +152,6 @@ function digestAll(
   }
   const rest = a ?? b;
   if (rest !== undefined) end(rest);
-  return digests;
 }
 
 /** Together as far as both have whole blocks before their last, then each by itself unless both end there. */
