@@ -12,6 +12,7 @@ import {
   type WorkerError,
   type WriteFailure,
 } from './content-worker-protocol.ts';
+import { freeMemory } from './free-memory.ts';
 import { writeFullyAt, writeSparselyAt } from './positional-write.ts';
 import { packError } from './worker-error.ts';
 
@@ -49,7 +50,7 @@ export function openInPlace(
           failures.push({ place: at, code: systemCode(error), error: packError(error) });
         }
       }
-      free(outcome.data, heap);
+      freeMemory(outcome.data);
       outcomes.set([OPENED_AND_WRITTEN, 0, 0, Number(outcome.repaired)], OUTCOME_LENGTH * index);
     } else {
       outcomes.set(handedOver(outcome, heap, loose), OUTCOME_LENGTH * index);
@@ -89,12 +90,6 @@ function writeTo(places: Float64Array, index: number, data: Uint8Array): unknown
 function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
-}
-
-/** Memory of a decompressed content: left to the collector, it adds up faster than that runs. */
-function free({ buffer, byteLength }: Uint8Array, heap: ArrayBufferLike): void {
-  if (buffer === heap || !(buffer instanceof ArrayBuffer)) return;
-  if (buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** Views of something larger are copied: posting one would take all of it along. */

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
+import { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 
 import { CorruptDataError, LongshoreError } from '../errors.ts';
 import type { BlobID } from '../blob/storage.ts';
+import { freeMemory } from './free-memory.ts';
 import { roomFor } from './room.ts';
 
 /** Bytes handed to the socket or the hash at a time. */
@@ -50,8 +53,9 @@ function* pieces(parts: readonly Uint8Array[]): Generator<Buffer, void, void> {
 }
 
 /**
- * Reads a response body of known length into one buffer, the start of `into` if that has room. A body that ends early is STORAGE_FAILED and
- * retryable; one that goes on is CORRUPT_DATA. The stream is destroyed unless it was read to its end.
+ * Reads a response body of known length into one buffer, the start of `into` if that has room. A body that ends
+ * early is STORAGE_FAILED and retryable; one that goes on is CORRUPT_DATA. The stream is destroyed unless it was
+ * read to its end.
  */
 export async function readBody(
   body: unknown,
@@ -71,21 +75,31 @@ export async function readBody(
   }
   const bytes = roomFor(length, into);
   const target = Buffer.from(bytes.buffer, bytes.byteOffset, length);
+  // Framed by its length, a body comes in pieces that are each all of what was read from the socket.
+  const ownsChunks =
+    body instanceof IncomingMessage && body.headers['transfer-encoding'] === undefined;
   let done = 0;
   const onAbort = (): void => void body.destroy();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     signal?.throwIfAborted();
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    // Not an iteration: that would have the stream join what it holds before each step.
+    body.on('data', (chunk: Uint8Array) => {
       if (done + chunk.length > length) {
-        throw new CorruptDataError(`blob ${id}: the answer is longer than ${length} bytes`, {
-          blobID: id,
-        });
+        body.destroy(
+          new CorruptDataError(`blob ${id}: the answer is longer than ${length} bytes`, {
+            blobID: id,
+          }),
+        );
+        return;
       }
       // Unlike `set`, `copy` is fast into shared memory whatever the alignment.
       bufferOf(chunk).copy(target, done);
       done += chunk.length;
-    }
+      // Not at once: whoever cut the piece out of what the socket gave is still at work on that.
+      if (ownsChunks) process.nextTick(freeMemory, chunk);
+    });
+    await finished(body);
   } finally {
     signal?.removeEventListener('abort', onAbort);
     body.destroy();
