@@ -3,8 +3,8 @@ import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openRepository, type OpenRepository } from '@longshore/repo';
-import { nativeAlgorithms, openFilesystemStorage } from '@longshore/repo/node';
+import { openRepository, type ContentEngineFactory, type OpenRepository } from '@longshore/repo';
+import { nativeAlgorithms, nativeEngine, openFilesystemStorage } from '@longshore/repo/node';
 import { listSnapshots, type DirEntry } from '@longshore/snapshot';
 import { openLocalOutput } from '@longshore/snapshot/node';
 import { restoreSnapshot } from '../packages/snapshot/src/restore/restore.ts';
@@ -14,9 +14,17 @@ import { goldenRepositories, type GoldenRepository, type GoldenTreeEntry } from 
 const isRoot = process.getuid?.() === 0;
 const golden = goldenRepositories();
 
-async function openGolden({ path, expected }: GoldenRepository): Promise<OpenRepository> {
+async function openGolden(
+  { path, expected }: GoldenRepository,
+  engine: ContentEngineFactory | undefined,
+): Promise<OpenRepository> {
   const storage = await openFilesystemStorage({ path });
-  return openRepository({ storage, password: expected.password, algorithms: nativeAlgorithms() });
+  return openRepository({
+    storage,
+    password: expected.password,
+    algorithms: nativeAlgorithms(),
+    ...(engine === undefined ? {} : { engine }),
+  });
 }
 
 /** Everything at and below `path` as the expectations say it; owners only where they can be set. */
@@ -70,7 +78,12 @@ function comparable(entries: readonly GoldenTreeEntry[]): Readonly<Record<string
 if (golden.length === 0) process.stderr.write('SKIPPED: no golden repositories are at hand\n');
 if (!isRoot) process.stderr.write('SKIPPED: owners are not compared, because this is not root\n');
 
-describe.each(golden.map((each) => [each.name, each] as const))('%s', (_name, each) => {
+const cases = golden.flatMap((each) => [
+  [each.name, 'in one thread', each, undefined] as const,
+  [each.name, 'by workers', each, nativeEngine({ workers: 2 })] as const,
+]);
+
+describe.each(cases)('%s, %s', (_name, _how, each, engine) => {
   let target: string;
   beforeEach(() => {
     target = mkdtempSync(join(tmpdir(), 'longshore-restore-'));
@@ -78,7 +91,7 @@ describe.each(golden.map((each) => [each.name, each] as const))('%s', (_name, ea
   afterEach(() => rmSync(target, { recursive: true }));
 
   it('restores every snapshot as Kopia took it', async () => {
-    await using repository = await openGolden(each);
+    await using repository = await openGolden(each, engine);
     const snapshots = await listSnapshots(repository);
     expect(new Set<unknown>(snapshots.map(({ id }) => id))).toEqual(
       new Set(each.expected.snapshots.map(({ id }) => id)),
@@ -96,7 +109,7 @@ describe.each(golden.map((each) => [each.name, each] as const))('%s', (_name, ea
   });
 
   it('verifies to the last byte', async () => {
-    await using repository = await openGolden(each);
+    await using repository = await openGolden(each, engine);
     const roots = (await listSnapshots(repository)).map(({ id, rootEntry }) => ({
       name: id,
       entry: rootEntry!,

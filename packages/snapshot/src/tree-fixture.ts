@@ -5,6 +5,7 @@ import {
   encodeUtf8,
   parseObjectID,
   type Algorithms,
+  type ContentEngineFactory,
   type MemoryStorage,
   type ObjectID,
   type OpenWritableRepository,
@@ -47,7 +48,11 @@ export function dir(
 /** For tests: a new repository in memory. */
 export async function createTestRepository(
   algorithms: Algorithms,
-  options: { readonly version?: 1 | 2 | 3; readonly splitter?: string } = {},
+  options: {
+    readonly version?: 1 | 2 | 3;
+    readonly splitter?: string;
+    readonly engine?: ContentEngineFactory;
+  } = {},
 ): Promise<{ readonly storage: MemoryStorage; readonly repository: OpenWritableRepository }> {
   const storage = createMemoryStorage({ clock: createSystemClock() });
   const repository = await createRepository({

@@ -126,6 +126,34 @@ export const blobStorageContract: readonly BlobStorageContractCase[] = [
     },
   },
   {
+    name: 'puts bytes at the start of the room it is given, or nowhere in it',
+    async run({ storage }) {
+      const id = blobID('proom');
+      const data = pattern(10_000);
+      await storage.putBlob(id, data);
+      const range = { offset: 1_234, length: 4_321 };
+      const expected = data.subarray(range.offset, range.offset + range.length);
+      for (const [size, start] of [
+        [5_000, 3],
+        [4_321, 0],
+        [4_320, 0],
+        [0, 0],
+      ] as const) {
+        const room = new Uint8Array(new SharedArrayBuffer(size + start + 7)).fill(9);
+        const into = room.subarray(start, start + size);
+        const bytes = await storage.getBlob(id, { range, into });
+        expectBytes(bytes, expected, `range into ${size} bytes`);
+        const used = bytes.buffer === room.buffer;
+        expectTrue(!used || bytes.byteOffset === start, 'the bytes are at the start of the room');
+        const rest = used ? room.subarray(start + bytes.length) : room;
+        expectTrue(
+          rest.every((byte) => byte === 9),
+          'nothing else was written to the room',
+        );
+      }
+    },
+  },
+  {
     name: 'fails on a range that reaches past the end, however far',
     async run({ storage }) {
       const id = blobID('pshort');

@@ -119,6 +119,26 @@ describe.each(ENCRYPTION_NAMES)('%s', (name) => {
       expect(cipher.open(sealed, IV, 'content')).toEqual(new Uint8Array(200_000).fill(3));
     });
 
+    it('opens in the place of the ciphertext, in any memory, and notices damage there', async () => {
+      const cipher = await created;
+      for (const length of [0, 1, 65_536, 200_000]) {
+        const plaintext = Uint8Array.from({ length }, (_, i) => i * 7);
+        for (const move of [inSharedMemory, (bytes: Uint8Array) => bytes.slice()]) {
+          const sealed = move(seal(cipher, plaintext));
+          const opened = cipher.openInPlace(sealed, IV, 'content');
+          expect(opened.slice()).toEqual(plaintext);
+          expect(opened.buffer).toBe(sealed.buffer);
+          expect(opened.byteOffset).toBe(sealed.byteOffset + 12);
+          const damaged = move(seal(cipher, plaintext));
+          damaged[damaged.length - 1]! ^= 1;
+          expect(() => cipher.openInPlace(damaged, IV, 'content')).toThrow(corrupt('content'));
+        }
+      }
+      for (let length = 0; length < 28; length++) {
+        expect(() => cipher.openInPlace(new Uint8Array(length), IV, 'p')).toThrow(corrupt('p'));
+      }
+    });
+
     it('keeps the empty plaintext', async () => {
       const cipher = await created;
       const sealed = seal(cipher, new Uint8Array(0));

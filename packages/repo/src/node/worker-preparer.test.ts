@@ -259,6 +259,15 @@ describe('workers', () => {
     await preparer[Symbol.asyncDispose]();
   });
 
+  it('leave a Buffer to its owner', async () => {
+    const preparer = await workers(await worldFormat());
+    const data = Buffer.from(seededBytes(1, 200_000));
+    const [first, second] = [data.subarray(0, 100_000), data.subarray(100_000)];
+    const hashes = await preparer.hash([first, second]);
+    expect(data.length).toBe(200_000);
+    expect(await preparer.hash([first.slice(), new Uint8Array(second)])).toEqual(hashes);
+  });
+
   it('that crash fail their own tasks only, and others take their place', async () => {
     const format = await worldFormat();
     const kernel = await createContentKernel(nativeAlgorithms(), format);

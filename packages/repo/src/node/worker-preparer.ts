@@ -275,7 +275,8 @@ export class WorkerPreparer implements ContentPreparer {
       if (data.buffer instanceof SharedArrayBuffer) {
         loose.push(data);
       } else {
-        const copy = data.slice();
+        // Not `slice`, which a Buffer answers with a view: its memory would be taken from its owner.
+        const copy = new Uint8Array(data);
         moved.push(copy.buffer);
         loose.push(copy);
       }

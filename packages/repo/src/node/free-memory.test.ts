@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { freeMemory } from './free-memory.ts';
+
+it('gives back memory that the bytes fill, and leaves everything else alone', () => {
+  const whole = new Uint8Array(100_000);
+  const most = new Uint8Array(new ArrayBuffer(100_000), 200);
+  freeMemory(whole);
+  freeMemory(most);
+  expect([whole.length, most.length]).toEqual([0, 0]);
+  const pooled = Buffer.allocUnsafe((Buffer.poolSize >>> 1) - 1).fill('x');
+  const kept = [
+    pooled,
+    new Uint8Array(1000),
+    new Uint8Array(new ArrayBuffer(100_000), 0, 40_000),
+    new Uint8Array(new SharedArrayBuffer(100_000)),
+  ];
+  const lengths = kept.map(({ length }) => length);
+  for (const bytes of kept) freeMemory(bytes);
+  expect(kept.map(({ length }) => length)).toEqual(lengths);
+  expect(pooled.every((byte) => byte === 0x78)).toBe(true);
+});
