@@ -5,7 +5,11 @@ import type { BlobStorage } from '../blob/storage.ts';
 import { equalBytes } from '../bytes.ts';
 import { createMemoryCache, type ContentCache } from './content-cache.ts';
 import type { ContentID } from './content-id.ts';
+import type { ContentInfo } from './content-info.ts';
+import type { ContentKernel } from './content-kernel.ts';
+import type { ContentPreparer, FilePlace, InPlaceOpener } from './content-preparer.ts';
 import { createContentWorld, seededBytes, type ContentWorld } from './content-world.ts';
+import { createSlotPool } from './in-thread-preparer.ts';
 
 /** Counts the requests for packs, and how many run at once. */
 function counted(): {
@@ -117,6 +121,115 @@ describe('reading many contents', () => {
       committed.readContents(contents.keys(), visit, { parallelism: 3 }),
     ).rejects.toThrow('enough');
     expect(visiting).toBe(0);
+  });
+});
+
+/** Opens in one buffer, on the calling thread; places are kept for the test to see. */
+function openingInPlace(
+  kernel: ContentKernel,
+  bufferLength: number,
+  written: Map<FilePlace, Uint8Array> = new Map(),
+): (preparer: ContentPreparer) => ContentPreparer {
+  const buffers = createSlotPool({ slotSize: bufferLength, count: 1 });
+  const inPlace: InPlaceOpener = {
+    bufferLength,
+    acquire: (options) => buffers.acquire(options),
+    open: async (batch) =>
+      kernel.openInPlace(batch).map((outcome, index) => {
+        const { places } = batch[index]!;
+        if ('error' in outcome || places.length === 0) return outcome;
+        for (const place of places) written.set(place, outcome.data.slice());
+        return { failures: places.map(() => undefined), repaired: outcome.repaired };
+      }),
+  };
+  return (preparer) => ({ ...preparer, inPlace });
+}
+
+describe('reading in place', () => {
+  const sizes = [0, 10, 30_000, 70_000, 150_000, 700];
+
+  it('visits or places each once, whole, whatever the storage does with the room', async () => {
+    const { world, contents } = await worldWith(sizes);
+    const ids = [...contents.keys()];
+    for (const bufferLength of [100, 100_000, 1_000_000]) {
+      for (const usesRoom of [true, false]) {
+        const places = new Map<FilePlace, Uint8Array>();
+        const { committed } = await world.openClient({
+          around: (storage) =>
+            decorateStorage(storage, {
+              async getBlob(id, options = {}) {
+                const bytes = await storage.getBlob(id, options);
+                if (!usesRoom || options.into === undefined) return bytes;
+                options.into.set(bytes);
+                return options.into.subarray(0, bytes.length);
+              },
+            }),
+          aroundPreparer: openingInPlace(world.kernel, bufferLength, places),
+        });
+        const seen = new Map<ContentID, Uint8Array>();
+        const placeOf = (id: ContentID): FilePlace => ({
+          fd: -1,
+          position: ids.indexOf(id),
+          length: contents.get(id)!.length,
+          holeSize: 0,
+        });
+        await committed.readContents(ids, (id, data) => void seen.set(id, data.slice()), {
+          borrow: true,
+          destinations: {
+            placesOf: async (id) => (ids.indexOf(id) % 2 === 0 ? [placeOf(id), placeOf(id)] : []),
+            written: async (id, failures) => {
+              expect(failures).toEqual([undefined, undefined]);
+              expect(seen.has(id)).toBe(false);
+              const copies = [...places].filter(([{ position }]) => position === ids.indexOf(id));
+              expect(copies.map(([, data]) => data)).toEqual([contents.get(id), contents.get(id)]);
+              seen.set(id, copies[0]![1]);
+            },
+          },
+        });
+        expect(seen.size).toBe(contents.size);
+        for (const [id, data] of contents) expect(equalBytes(seen.get(id)!, data)).toBe(true);
+      }
+    }
+  });
+
+  it('delivers what is sound before it fails for what is not', async () => {
+    const { world, contents } = await worldWith([500, 600, 700, 800, 900]);
+    const ids = [...contents.keys()];
+    let damaged: ContentInfo | undefined;
+    const { committed } = await world.openClient({
+      around: (storage) =>
+        decorateStorage(storage, {
+          async getBlob(id, options = {}) {
+            const bytes = await storage.getBlob(id, options);
+            const start = options.range?.offset ?? 0;
+            if (damaged?.packBlobID === id) bytes[damaged.packOffset - start + 20]! ^= 1;
+            return bytes;
+          },
+        }),
+      aroundPreparer: openingInPlace(world.kernel, 1_000_000),
+    });
+    damaged = committed.contentInfo(ids[3]!);
+    const seen: ContentID[] = [];
+    await expect(
+      committed.readContents(ids, (id) => void seen.push(id), { borrow: true }),
+    ).rejects.toMatchObject({ code: 'CORRUPT_DATA', facts: { contentID: ids[3] } });
+    expect(seen.toSorted()).toEqual(ids.filter((id) => id !== ids[3]).toSorted());
+  });
+
+  it('leaves to the cache what the cache may keep', async () => {
+    const { world, contents } = await worldWith([500, 600], 'k');
+    const cache = createMemoryCache(1_000_000);
+    const { committed } = await world.openClient({
+      cache,
+      aroundPreparer: openingInPlace(world.kernel, 1_000_000),
+    });
+    for (let turn = 0; turn < 2; turn++) {
+      const seen = new Map<ContentID, Uint8Array>();
+      await committed.readContents(contents.keys(), (id, data) => void seen.set(id, data), {
+        borrow: true,
+      });
+      expect(seen).toEqual(new Map(contents));
+    }
   });
 });
 
