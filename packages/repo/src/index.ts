@@ -90,7 +90,13 @@ export {
 export { ContentIDSet } from './content/content-id-set.ts';
 export type { ContentInfo } from './content/content-info.ts';
 export type { ContentManager, WriteContentOptions } from './content/content-manager.ts';
-export type { ContentPreparer, FilePlace, Slot, SlotPool } from './content/content-preparer.ts';
+export type {
+  ContentPreparer,
+  FilePlace,
+  Slot,
+  SlotPool,
+  WrittenContent,
+} from './content/content-preparer.ts';
 export type {
   ContentDestinations,
   ContentReader,

@@ -72,9 +72,9 @@ async function readUntilDamage(
           : {
               destinations: {
                 placesOf: (id) => calling(() => destinations.placesOf(id)),
-                written: async (id, failures) => {
+                written: async (id, content) => {
                   remaining.delete(id);
-                  await calling(() => destinations.written(id, failures));
+                  await calling(() => destinations.written(id, content));
                 },
               },
             }),

@@ -137,9 +137,10 @@ function openingInPlace(
     open: async (batch) =>
       kernel.openInPlace(batch).map((outcome, index) => {
         const { places } = batch[index]!;
-        if ('error' in outcome || places.length === 0) return outcome;
+        if ('error' in outcome || places === undefined) return outcome;
         for (const place of places) written.set(place, outcome.data.slice());
-        return { failures: places.map(() => undefined), repaired: outcome.repaired };
+        const { length } = outcome.data;
+        return { length, failures: places.map(() => undefined), repaired: outcome.repaired };
       }),
   };
   return (preparer) => ({ ...preparer, inPlace });
@@ -176,8 +177,10 @@ describe('reading in place', () => {
         await committed.readContents(ids, (id, data) => void seen.set(id, data.slice()), {
           borrow: true,
           destinations: {
-            placesOf: async (id) => (ids.indexOf(id) % 2 === 0 ? [placeOf(id), placeOf(id)] : []),
-            written: async (id, failures) => {
+            placesOf: async (id) =>
+              ids.indexOf(id) % 2 === 0 ? [placeOf(id), placeOf(id)] : undefined,
+            written: async (id, { length, failures }) => {
+              expect(length).toBe(contents.get(id)!.length);
               expect(failures).toEqual([undefined, undefined]);
               expect(seen.has(id)).toBe(false);
               const copies = [...places].filter(([{ position }]) => position === ids.indexOf(id));

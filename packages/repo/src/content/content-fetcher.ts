@@ -183,7 +183,7 @@ export class ContentFetcher {
   ): Promise<void> {
     const destined: DestinedContent[] = [];
     for (const content of stored) {
-      const places = (await destinations?.placesOf(content.info.contentID)) ?? [];
+      const places = await destinations?.placesOf(content.info.contentID);
       destined.push({ ...content, places });
     }
     signal.throwIfAborted();
@@ -198,7 +198,7 @@ export class ContentFetcher {
       }
       if (outcome.repaired) this.#options.onRepaired?.(info);
       if ('data' in outcome) await visit(info.contentID, outcome.data);
-      else await destinations?.written(info.contentID, outcome.failures);
+      else await destinations?.written(info.contentID, outcome);
     }
     if (failure !== undefined) throw failure.error;
   }

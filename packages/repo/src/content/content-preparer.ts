@@ -67,14 +67,15 @@ export interface FilePlace {
 }
 
 export interface DestinedContent extends StoredContent {
-  /** The plaintext is written to each. None: it is handed over. */
-  readonly places: readonly FilePlace[];
+  /** The plaintext is written to each and goes nowhere else. Undefined: it is handed over. */
+  readonly places: readonly FilePlace[] | undefined;
 }
 
 export type OpenOutcome = OpenedContent | { readonly error: unknown };
 
-/** `failures`: one for each place in order, undefined where the bytes were written. */
+/** A sound content of `length` bytes. `failures`: one for each place in order, undefined where they were written. */
 export interface WrittenContent {
+  readonly length: number;
   readonly failures: readonly unknown[];
   readonly repaired: boolean;
 }

@@ -2,7 +2,7 @@ import type { AbortOptions, BlobReader } from '../blob/storage.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import type { ContentID, ContentPrefix } from './content-id.ts';
 import type { ContentInfo } from './content-info.ts';
-import type { FilePlace } from './content-preparer.ts';
+import type { FilePlace, WrittenContent } from './content-preparer.ts';
 
 export interface IterateContentsOptions {
   /** Only contents with this prefix; the empty string is file data. Undefined: all. */
@@ -22,15 +22,16 @@ export interface ReadContentsOptions extends AbortOptions {
   readonly destinations?: ContentDestinations;
 }
 
-/** For contents that go to files of this machine: where the platform can, they never pass through the caller. */
+/** For contents whose bytes the caller need not see: where the platform can, they stay with the thread that opens them. */
 export interface ContentDestinations {
   /**
-   * Where all bytes of a content go; none: `visit` gets them. Asked at most once for a read, when the stored bytes
-   * are at hand. The places must stay writable until {@link written} is called for them, or the read is over.
+   * Where in files of this machine all bytes of a content go: nowhere if the list is empty, to `visit` if there is
+   * none. Asked at most once for a read, when the stored bytes are at hand. The places must stay writable until
+   * {@link written} is called for them, or the read is over.
    */
-  placesOf(id: ContentID): Promise<readonly FilePlace[]>;
-  /** The bytes were sound. One failure for each place in order, undefined where they have been written. */
-  written(id: ContentID, failures: readonly unknown[]): Promise<void>;
+  placesOf(id: ContentID): Promise<readonly FilePlace[] | undefined>;
+  /** A content with places is sound and has so many bytes. `failures` are as in {@link WrittenContent}. */
+  written(id: ContentID, content: WrittenContent): Promise<void>;
 }
 
 /** The contents of an open repository as of the last refresh. Index look-ups are synchronous: indexes are resident. */

@@ -43,8 +43,8 @@ export type ContentWorkerTask =
       readonly kind: 'open-in-place';
       readonly spans: Float64Array;
       readonly infos: readonly ContentInfo[];
-      /** How many of `places` each content has. */
-      readonly placeCounts: Uint32Array;
+      /** How many of `places` each content has; `HANDED_OVER`: its bytes come back with the answer. */
+      readonly placeCounts: Int32Array;
       /** Descriptor, position, length and hole size of each in turn. */
       readonly places: Float64Array;
     }
@@ -60,6 +60,9 @@ export const FILE_GREW = -1;
 
 /** Instead of a length: the file cannot be read. */
 export const FILE_FAILED = -2;
+
+/** Instead of a number of places. */
+export const HANDED_OVER = -1;
 
 /** Numbers that say what became of one content opened in place; the first is one of the states below. */
 export const OUTCOME_LENGTH = 4;

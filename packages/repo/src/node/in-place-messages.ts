@@ -1,6 +1,7 @@
 import type { DestinedContent, OpenOutcome, WrittenContent } from '../content/content-preparer.ts';
 import { invariant } from '../errors.ts';
 import {
+  HANDED_OVER,
   OPEN_FAILED,
   OPENED_AND_WRITTEN,
   OPENED_IN_PLACE,
@@ -26,9 +27,9 @@ export function inPlaceTask(
     kind: 'open-in-place',
     spans,
     infos: batch.map(({ info }) => info),
-    placeCounts: Uint32Array.from(batch, ({ places }) => places.length),
+    placeCounts: Int32Array.from(batch, ({ places }) => places?.length ?? HANDED_OVER),
     places: Float64Array.from(
-      batch.flatMap(({ places }) =>
+      batch.flatMap(({ places = [] }) =>
         places.flatMap(({ fd, position, length, holeSize }) => [fd, position, length, holeSize]),
       ),
     ),
@@ -46,16 +47,20 @@ export function inPlaceOutcomes(
   const errors = result.errors.values();
   const failures = new Map(result.failures.map((failure) => [failure.place, failure]));
   let place = 0;
-  return batch.map(({ places }, index) => {
+  return batch.map(({ places = [] }, index) => {
     const first = place;
     place += places.length;
-    const [state, offset, length, mended] = outcomes.subarray(OUTCOME_LENGTH * index);
+    const [state, offset, length = 0, mended] = outcomes.subarray(OUTCOME_LENGTH * index);
     const repaired = mended === 1;
     switch (state) {
       case OPEN_FAILED:
         return { error: unpackError(errors.next().value!) };
       case OPENED_AND_WRITTEN:
-        return { failures: places.map((_, at) => causeOf(failures.get(first + at))), repaired };
+        return {
+          length,
+          failures: places.map((_, at) => causeOf(failures.get(first + at))),
+          repaired,
+        };
       case OPENED_IN_PLACE:
         return { data: new Uint8Array(heap, offset, length), repaired };
       default:

@@ -106,12 +106,22 @@ describe('contents opened in place', () => {
         { data: TEXT, compressor: 'zstd-fastest' },
         { data: TEXT, compressor: 'zstd-fastest' },
       ]);
-      const places = [[to(0, a), to(1_000_000, a)], [], [], [], [to(400_000, TEXT)]];
+      const places = [
+        [to(0, a), to(1_000_000, a)],
+        undefined,
+        undefined,
+        undefined,
+        [to(400_000, TEXT)],
+      ];
       const outcomes = await open.opener.open(
-        stored.map((content, index) => ({ ...content, places: places[index]! })),
+        stored.map((content, index) => ({ ...content, places: places[index] })),
       );
-      expect(outcomes[0]).toEqual({ failures: [undefined, undefined], repaired: false });
-      expect(outcomes[4]).toEqual({ failures: [undefined], repaired: false });
+      expect(outcomes[0]).toEqual({
+        length: a.length,
+        failures: [undefined, undefined],
+        repaired: false,
+      });
+      expect(outcomes[4]).toEqual({ length: TEXT.length, failures: [undefined], repaired: false });
       const handedOver = outcomes.map((outcome) =>
         'data' in outcome ? outcome.data.slice() : undefined,
       );
@@ -122,6 +132,19 @@ describe('contents opened in place', () => {
       expect(written.subarray(400_000, 400_000 + TEXT.length).equals(TEXT)).toBe(true);
     },
   );
+
+  it('that go nowhere are checked all the same', async () => {
+    await using open = await opening();
+    const data = seededBytes(1, 100_000);
+    const stored = storedIn(open, [{ data }, { data: TEXT, compressor: 'gzip' }, { data }]);
+    stored[2]!.bytes[99]! ^= 1;
+    const outcomes = await open.opener.open(stored.map((one) => ({ ...one, places: [] })));
+    expect(outcomes).toMatchObject([
+      { length: data.length, failures: [], repaired: false },
+      { length: TEXT.length, failures: [], repaired: false },
+      { error: { code: 'CORRUPT_DATA' } },
+    ]);
+  });
 
   it('leave holes where that is asked for', async () => {
     await using open = await opening();
@@ -155,7 +178,7 @@ describe('contents opened in place', () => {
         },
       });
     }
-    expect(outcomes[2]).toEqual({ failures: [undefined], repaired: false });
+    expect(outcomes[2]).toEqual({ length: b.length, failures: [undefined], repaired: false });
     const written = readFileSync(join(folder, 'file'));
     expect(written.subarray(0, 200_000).every((byte) => byte === 0)).toBe(true);
     expect(written.subarray(200_000).equals(b)).toBe(true);

@@ -2,6 +2,7 @@ import type { ContentKernel } from '../content/content-kernel.ts';
 import type { OpenedContent } from '../content/content-preparer.ts';
 import { CorruptDataError } from '../errors.ts';
 import {
+  HANDED_OVER,
   OPEN_FAILED,
   OPENED_AND_WRITTEN,
   OPENED_IN_PLACE,
@@ -39,21 +40,26 @@ export function openInPlace(
   const failures: WriteFailure[] = [];
   let place = 0;
   for (const [index, outcome] of opened.entries()) {
-    const end = place + placeCounts[index]!;
+    const count = placeCounts[index]!;
+    const end = place + Math.max(0, count);
     if ('error' in outcome) {
       outcomes[OUTCOME_LENGTH * index] = OPEN_FAILED;
       errors.push(packError(outcome.error));
-    } else if (end > place) {
+    } else if (count === HANDED_OVER) {
+      outcomes.set(handedOver(outcome, heap, loose), OUTCOME_LENGTH * index);
+    } else {
       for (let at = place; at < end; at++) {
         const error = writeTo(places, at, outcome.data);
         if (error !== undefined) {
           failures.push({ place: at, code: systemCode(error), error: packError(error) });
         }
       }
+      const { length } = outcome.data;
       freeMemory(outcome.data);
-      outcomes.set([OPENED_AND_WRITTEN, 0, 0, Number(outcome.repaired)], OUTCOME_LENGTH * index);
-    } else {
-      outcomes.set(handedOver(outcome, heap, loose), OUTCOME_LENGTH * index);
+      outcomes.set(
+        [OPENED_AND_WRITTEN, 0, length, Number(outcome.repaired)],
+        OUTCOME_LENGTH * index,
+      );
     }
     place = end;
   }

@@ -89,14 +89,14 @@ function destinationsIn(
       const destinations: FilePlace[] = [];
       for (const { chunk, sink } of placesByContent.get(id) ?? []) {
         const { start, length, objectID } = chunk;
-        if (length < MIN_PLACED_LENGTH || objectReference(objectID).compressed) return [];
+        if (length < MIN_PLACED_LENGTH || objectReference(objectID).compressed) return undefined;
         const place = await sink.placeAt?.(start, length);
-        if (place === undefined) return [];
+        if (place === undefined) return undefined;
         destinations.push(place);
       }
       return destinations;
     },
-    async written(id, failures) {
+    async written(id, { failures }) {
       for (const [index, { chunk, sink }] of (placesByContent.get(id) ?? []).entries()) {
         run.signal.throwIfAborted();
         await sink.written?.(chunk.length, failures[index]);

@@ -1,6 +1,7 @@
 import {
   CorruptDataError,
   objectReference,
+  type ContentDestinations,
   type ContentID,
   type ObjectChunk,
   type Repository,
@@ -49,8 +50,7 @@ async function readWave(run: VerifyRun, wave: VerifyWave): Promise<void> {
     run.repository.contents,
     unreadContents(run, places),
     (id, content) => {
-      run.readLengths.set(id, content.length);
-      run.bytesRead += content.length;
+      noteRead(run, id, content.length);
       for (const place of places.get(id) ?? []) checkLength(run, place, content);
     },
     {
@@ -58,6 +58,7 @@ async function readWave(run: VerifyRun, wave: VerifyWave): Promise<void> {
       parallelism: run.parallel,
       signal: run.signal,
       borrow: true,
+      destinations: nowhere(run, places),
       onDamage: (id, error) => {
         for (const { file } of places.get(id) ?? []) reportOnce(run, file, error);
       },
@@ -78,18 +79,45 @@ function unreadContents(
   const unread: ContentID[] = [];
   for (const [id, ofContent] of places) {
     const length = run.readLengths.get(id);
-    if (
-      length === undefined ||
-      ofContent.some(({ chunk }) => objectReference(chunk.objectID).compressed)
-    ) {
+    if (length === undefined || ofContent.some(isCompressed)) {
       unread.push(id);
       continue;
     }
-    for (const { chunk, file } of ofContent) {
-      if (chunk.length !== length) reportOnce(run, file, wrongLength(chunk, length));
-    }
+    checkLengths(run, ofContent, length);
   }
   return unread;
+}
+
+/** Who opens a content checks it: what its places need to know besides is its length, unless a chunk is compressed. */
+function nowhere(
+  run: VerifyRun,
+  places: ReadonlyMap<ContentID, readonly VerifyPlace[]>,
+): ContentDestinations {
+  return {
+    async placesOf(id) {
+      const ofContent = places.get(id) ?? [];
+      return ofContent.some(isCompressed) ? undefined : [];
+    },
+    async written(id, { length }) {
+      noteRead(run, id, length);
+      checkLengths(run, places.get(id) ?? [], length);
+    },
+  };
+}
+
+function noteRead(run: VerifyRun, id: ContentID, length: number): void {
+  run.readLengths.set(id, length);
+  run.bytesRead += length;
+}
+
+function isCompressed({ chunk }: VerifyPlace): boolean {
+  return objectReference(chunk.objectID).compressed;
+}
+
+function checkLengths(run: VerifyRun, ofContent: readonly VerifyPlace[], length: number): void {
+  for (const { chunk, file } of ofContent) {
+    if (chunk.length !== length) reportOnce(run, file, wrongLength(chunk, length));
+  }
 }
 
 function wrongLength({ objectID, length }: ObjectChunk, actual: number): CorruptDataError {
