@@ -1,3 +1,16 @@
+export type {
+  ActionFailure,
+  ActionInvocation,
+  ActionName,
+  ActionRunner,
+  ActionWorkspace,
+} from './actions/action-runner.ts';
+export {
+  createPolicyActions,
+  type ActionEvent,
+  type PolicyActionsOptions,
+} from './actions/policy-actions.ts';
+export type { ActionPlace, SnapshotActions } from './actions/snapshot-actions.ts';
 export { ArchiveOutput } from './archive/archive-output.ts';
 export { gzipSink, type ArchiveSink } from './archive/archive-sink.ts';
 export { createTarOutput } from './archive/tar-output.ts';
