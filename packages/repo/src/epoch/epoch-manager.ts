@@ -69,7 +69,7 @@ export interface EpochStepOptions extends AbortOptions {
 export interface EpochCompaction extends EpochRange {
   readonly inputs: readonly BlobMetadata[];
   /** Empty in a dry run. */
-  readonly outputs: readonly BlobMetadata[];
+  readonly outputs: readonly BlobID[];
 }
 
 export interface EpochCleanup {
@@ -117,15 +117,15 @@ export class EpochManager {
   async writeIndexBlobs(
     blobs: readonly NamedIndexBlob[],
     options: AbortOptions = {},
-  ): Promise<readonly BlobMetadata[]> {
+  ): Promise<readonly BlobID[]> {
     const remaining = (this.#options.parameters().epochRefreshFrequency * 3n) / 4n;
-    const written = new Map<string, BlobMetadata>();
+    const written = new Map<string, BlobID>();
     let epoch: number | undefined;
     for (let attempt = 0; attempt < MAX_WRITE_ATTEMPTS; attempt++) {
       const timed = await this.#state.current({ ...options, remaining });
       const { writeEpoch } = timed.snapshot;
       if (writeEpoch !== epoch) {
-        await this.#deleteBlobs(idsOf(written.values()), options);
+        await this.#deleteBlobs([...written.values()], options);
         written.clear();
         epoch = writeEpoch;
       }
@@ -239,7 +239,7 @@ export class EpochManager {
   async #putInEpoch(
     timed: TimedSnapshot,
     blobs: readonly NamedIndexBlob[],
-    written: Map<string, BlobMetadata>,
+    written: Map<string, BlobID>,
     options: AbortOptions,
   ): Promise<boolean> {
     const prefix = uncompactedPrefix(timed.snapshot.writeEpoch);
@@ -248,7 +248,8 @@ export class EpochManager {
       options.signal?.throwIfAborted();
       if (!this.#state.isValid(timed)) return false;
       const id = parseBlobID(prefix + name);
-      written.set(name, await this.#options.storage.putBlob(id, bytes, options));
+      await this.#options.storage.putBlob(id, bytes, options);
+      written.set(name, id);
     }
     return true;
   }
@@ -256,16 +257,17 @@ export class EpochManager {
   /** Writers may be late by one epoch: what is merged is at least two behind. */
   async #verifyEpochIsOpen(
     epoch: number,
-    written: ReadonlyMap<string, BlobMetadata>,
+    written: ReadonlyMap<string, BlobID>,
     options: AbortOptions,
   ): Promise<void> {
+    // What was just written is in no snapshot yet.
     this.invalidate();
-    const { snapshot } = await this.#state.current(options);
-    if (snapshot.writeEpoch < epoch + 2) return;
-    await this.#deleteBlobs(idsOf(written.values()), options);
+    const writeEpoch = await this.#state.readWriteEpoch(options);
+    if (writeEpoch < epoch + 2) return;
+    await this.#deleteBlobs([...written.values()], options);
     throw new LongshoreError(
       'STORAGE_FAILED',
-      `index blobs of epoch ${epoch} were written too slowly: epoch ${snapshot.writeEpoch} has begun`,
+      `index blobs of epoch ${epoch} were written too slowly: epoch ${writeEpoch} has begun`,
     );
   }
 
@@ -287,12 +289,13 @@ export class EpochManager {
     const files = await merge(inputs, options);
     invariant(files.length > 0, 'merging index blobs gave nothing');
     const suffix = this.#createSetSuffix(files.length);
-    const outputs: BlobMetadata[] = [];
+    const outputs: BlobID[] = [];
     for (const file of files) {
       options.signal?.throwIfAborted();
       const { name, bytes } = this.#options.seal(file, suffix);
       const id = parseBlobID(plan.prefix + name);
-      outputs.push(await this.#options.storage.putBlob(id, bytes, options));
+      await this.#options.storage.putBlob(id, bytes, options);
+      outputs.push(id);
     }
     return { ...plan.range, inputs, outputs };
   }

@@ -35,24 +35,8 @@ function blob(name: string, timestamp = 0n, length = 100): BlobMetadata {
   return { id: parseBlobID(name), timestamp, length };
 }
 
-/** A snapshot from names; uncompacted blobs of open epochs are told apart by their prefix. */
 function snapshot(...blobs: readonly (string | BlobMetadata)[]): EpochSnapshot {
-  const all = blobs.map((item) => (typeof item === 'string' ? blob(item) : item));
-  const under = (prefix: string): BlobMetadata[] => all.filter(({ id }) => id.startsWith(prefix));
-  const uncompacted = new Map<number, BlobMetadata[]>();
-  for (const item of under('xn')) {
-    const epoch = Number(/^xn(\d+)_/.exec(item.id)![1]);
-    uncompacted.set(epoch, [...(uncompacted.get(epoch) ?? []), item]);
-  }
-  return createEpochSnapshot(
-    {
-      markers: under('xe'),
-      watermarks: under('xw'),
-      singleEpochs: under('xs'),
-      ranges: under('xr'),
-    },
-    uncompacted,
-  );
+  return createEpochSnapshot(blobs.map((item) => (typeof item === 'string' ? blob(item) : item)));
 }
 
 function ids(blobs: readonly BlobMetadata[]): readonly string[] {

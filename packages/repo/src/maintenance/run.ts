@@ -7,7 +7,7 @@ import { refuseLostIndex } from './lost-index.ts';
 import type { MaintenanceParameters } from './parameters.ts';
 import { SAFETY_PARAMETERS, type SafetyLevel } from './safety.ts';
 import type { MaintenanceSchedule } from './schedule.ts';
-import { loadSchedule, storeSchedule } from './schedule-blob.ts';
+import { loadSchedule, MAINTENANCE_BLOB_ID, storeSchedule } from './schedule-blob.ts';
 import { loadMaintenanceParameters } from './stored-parameters.ts';
 import { runFullTasks, runQuickTasks } from './task-lists.ts';
 import { TaskRunner, type TaskResult } from './task-runner.ts';
@@ -137,7 +137,8 @@ async function begin(
   const parameters = await loadMaintenanceParameters(repository, abort);
   const schedule = await loadSchedule(storage, formatManager, abort);
   const planned = planNext(schedule, mode, parameters, clock());
-  const { timestamp } = await storeSchedule(storage, formatManager, planned, abort);
+  await storeSchedule(storage, formatManager, planned, abort);
+  const { timestamp } = await storage.getMetadata(MAINTENANCE_BLOB_ID, abort);
   refuseClockSkew(clock(), timestamp);
   return timestamp;
 }

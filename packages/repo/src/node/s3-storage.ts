@@ -145,7 +145,7 @@ class S3Storage implements BlobStorage {
     }
   }
 
-  async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<BlobMetadata> {
+  async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<void> {
     const { signal, ifAbsent = false, retention } = options;
     signal?.throwIfAborted();
     const lock = retention && this.#lockUntil(id, retention);
@@ -196,9 +196,6 @@ class S3Storage implements BlobStorage {
         body.destroy();
       }
     });
-    // The answer to a put has no time, and only the storage's own clock counts.
-    const { timestamp } = await this.getMetadata(id, signal ? { signal } : {});
-    return { id, length, timestamp };
   }
 
   async deleteBlob(id: BlobID, { signal }: AbortOptions = {}): Promise<void> {

@@ -60,7 +60,8 @@ export class RotationStore {
     const suffix = new Uint8Array(8);
     this.#random(suffix);
     const { id, bytes } = this.#sealer.seal(encodeState(state), ROTATION_PREFIX, encodeHex(suffix));
-    const { timestamp } = await this.#storage.putBlob(id, bytes, this.#abort);
+    await this.#storage.putBlob(id, bytes, this.#abort);
+    const { timestamp } = await this.#storage.getMetadata(id, this.#abort);
     for (const old of before) await this.#storage.deleteBlob(old.id, this.#abort);
     return Number(timestamp / NANOSECONDS_PER_SECOND);
   }

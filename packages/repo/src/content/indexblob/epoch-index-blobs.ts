@@ -1,4 +1,4 @@
-import type { AbortOptions, BlobMetadata, BlobStorage } from '../../blob/storage.ts';
+import type { AbortOptions, BlobID, BlobStorage } from '../../blob/storage.ts';
 import type { Clock, RandomSource } from '../../clock.ts';
 import {
   EpochManager,
@@ -54,7 +54,7 @@ export class EpochIndexBlobs implements IndexBlobWriter {
     files: readonly Uint8Array[],
     sessionID: string,
     options: AbortOptions = {},
-  ): Promise<readonly BlobMetadata[]> {
+  ): Promise<readonly BlobID[]> {
     const suffix = `${sessionID}-c${files.length}`;
     return this.#epochs.writeIndexBlobs(
       files.map((file) => this.#seal(file, suffix)),

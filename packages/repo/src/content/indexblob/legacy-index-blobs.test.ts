@@ -67,7 +67,7 @@ function entry(n: number, timestampSeconds = 1000, deleted = false): ContentInfo
 
 async function write(...entries: readonly ContentInfo[]): Promise<BlobID> {
   const [written] = await blobs.writeIndexBlobs(buildIndex(entries, { version: 1 }), 's12147');
-  return written!.id;
+  return written!;
 }
 
 async function names(prefix: string): Promise<string[]> {

@@ -6,7 +6,7 @@ import type {
   BlobStorage,
 } from '../../blob/storage.ts';
 import type { EpochNanoseconds, RandomSource } from '../../clock.ts';
-import { hasCode } from '../../errors.ts';
+import { hasCode, LongshoreError } from '../../errors.ts';
 import type { MutableParameters } from '../../format/parameters.ts';
 import type { BlobSealer } from './blob-sealing.ts';
 import {
@@ -16,6 +16,7 @@ import {
   parseCompactionLog,
 } from './compaction-log.ts';
 import type { IndexBlobFetcher } from './index-blob-fetcher.ts';
+import { LEGACY_POISON_BLOB_ID } from './legacy-poison.ts';
 import type { ActiveIndexes, ActiveIndexSource, IndexBlobWriter } from './index-blob-manager.ts';
 import {
   selectActiveLegacy,
@@ -44,6 +45,7 @@ export class LegacyIndexReader implements ActiveIndexSource {
   async loadActive(options: AbortOptions = {}): Promise<ActiveIndexes> {
     // Index blobs first: a compaction that ends in between is then seen as not having happened.
     const indexBlobs = await this.list(INDEX_PREFIX, options);
+    if (indexBlobs.some(({ id }) => id === LEGACY_POISON_BLOB_ID)) throw upgradedError();
     const logs = await this.readLogs(await this.list(LOG_PREFIX, options), options);
     return {
       blobs: selectActiveLegacy(indexBlobs, logs),
@@ -139,8 +141,8 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     files: readonly Uint8Array[],
     sessionID: string,
     options: AbortOptions = {},
-  ): Promise<readonly BlobMetadata[]> {
-    const written: BlobMetadata[] = [];
+  ): Promise<readonly BlobID[]> {
+    const written: BlobID[] = [];
     for (const file of files) written.push(await this.#putIndex(file, sessionID, options));
     return written;
   }
@@ -176,7 +178,9 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     const merge = { ...abort, version, randomSuffix, dropDeletedBeforeSeconds };
     const files = await mergeIndexBlobs(fetcher, inputs, merge);
     const outputs: BlobMetadata[] = [];
-    for (const file of files) outputs.push(await this.#putIndex(file, '', abort));
+    for (const file of files) {
+      outputs.push(await storage.getMetadata(await this.#putIndex(file, '', abort), abort));
+    }
     abort.signal?.throwIfAborted();
     const log = sealer.seal(encodeCompactionLog(inputs, outputs), LOG_PREFIX, '');
     await storage.putBlob(log.id, log.bytes, abort);
@@ -184,11 +188,12 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
   }
 
   /** The file is opened once more first: what cannot be read back must not become part of the index. */
-  async #putIndex(file: Uint8Array, suffix: string, options: AbortOptions): Promise<BlobMetadata> {
+  async #putIndex(file: Uint8Array, suffix: string, options: AbortOptions): Promise<BlobID> {
     options.signal?.throwIfAborted();
     const { id, bytes } = this.#options.sealer.seal(file, INDEX_PREFIX, suffix);
     this.#options.fetcher.openFile(id, file);
-    return this.#options.storage.putBlob(id, bytes, options);
+    await this.#options.storage.putBlob(id, bytes, options);
+    return id;
   }
 
   /**
@@ -234,6 +239,15 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
       if (!dryRun) await this.#options.storage.deleteBlob(id, abortOptions(options));
     }
   }
+}
+
+function upgradedError(): LongshoreError {
+  return new LongshoreError(
+    'UNSUPPORTED',
+    'the indexes of this repository have been moved to epochs: open it again. If its format was taken back since, ' +
+      '`repository upgrade rollback --force` takes the indexes back too',
+    { blobID: LEGACY_POISON_BLOB_ID },
+  );
 }
 
 function newestTimestamp(blobs: readonly BlobMetadata[]): EpochNanoseconds {

@@ -1,4 +1,4 @@
-import type { AbortOptions, BlobID, BlobMetadata } from '../../blob/storage.ts';
+import type { AbortOptions, BlobID } from '../../blob/storage.ts';
 import type { Sleep } from '../../clock.ts';
 import { hasCode } from '../../errors.ts';
 import { Budget, forEachLimit } from '../../parallel.ts';
@@ -73,8 +73,8 @@ export class LoadedIndexes {
   }
 
   /** Adds index files that were just committed, in the order of their blobs. */
-  adopt(blobs: readonly BlobMetadata[], files: readonly Uint8Array[]): MergedIndex {
-    const added = blobs.map(({ id }, position) => ({
+  adopt(blobs: readonly BlobID[], files: readonly Uint8Array[]): MergedIndex {
+    const added = blobs.map((id, position) => ({
       index: this.#options.fetcher.openFile(id, files[position]!),
       blobIDs: [id],
     }));
