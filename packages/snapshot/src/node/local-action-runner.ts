@@ -13,7 +13,6 @@ import type {
 import type { DirectoryEntry } from '../entry.ts';
 import { openLocalEntry } from './local-entry.ts';
 
-const IS_WINDOWS = process.platform === 'win32';
 /** Between asking a program to end and ending it. */
 const KILL_DELAY_MS = 5000;
 /** How long output is waited for that a program's own children still hold open. */
@@ -106,8 +105,7 @@ class LocalWorkspace implements ActionWorkspace {
         env: { ...this.#environment, ...invocation.environment },
         stdio: ['ignore', stdout, 'pipe'],
         // A group of its own: it is ended together with what it started, and not by an interrupt meant for us.
-        detached: !IS_WINDOWS,
-        windowsHide: true,
+        detached: true,
       });
       await new Promise<void>((resolve, reject) => {
         child.once('spawn', resolve).once('error', reject);
@@ -122,9 +120,8 @@ class LocalWorkspace implements ActionWorkspace {
   #commandLine({ name, command }: ActionInvocation): readonly [string, ...string[]] {
     const { script = '', path = '', args = [] } = command;
     if (script === '') return [path, ...args];
-    const file = join(this.#path, `${name}${IS_WINDOWS ? '.cmd' : '.sh'}`);
+    const file = join(this.#path, `${name}.sh`);
     writeFileSync(file, script, { mode: 0o700, flag: 'wx' });
-    if (IS_WINDOWS) return [this.#environment['COMSPEC'] ?? 'cmd.exe', '/c', file];
     return script.startsWith('#!') ? [file] : ['sh', '-e', file];
   }
 }
@@ -186,10 +183,6 @@ class RunningAction {
   #kill(signal: NodeJS.Signals): void {
     const { pid } = this.#child;
     if (pid === undefined) return;
-    if (IS_WINDOWS) {
-      this.#child.kill(signal);
-      return;
-    }
     try {
       process.kill(-pid, signal);
     } catch {
