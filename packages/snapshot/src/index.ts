@@ -97,6 +97,17 @@ export {
 } from './migrate/migrate-snapshots.ts';
 export { openRepositorySource, type RepositorySourceOptions } from './migrate/repository-source.ts';
 export { goModeFromPosix, posixModeFromGo } from './mode.ts';
+export {
+  DEFAULT_MAX_CACHED_DIRECTORIES,
+  DEFAULT_MAX_CACHED_ENTRIES,
+} from './mount/directory-cache.ts';
+export { mountAllSources, mountEntry, type MountOptions } from './mount/mount.ts';
+export type {
+  MountedDirectory,
+  MountedFile,
+  MountedListing,
+  MountedNode,
+} from './mount/mounted-node.ts';
 export { DEFAULT_POLICY, EMPTY_POLICY, type Policy } from './policy/policy.ts';
 export { policyLabels, policyTarget } from './policy/policy-labels.ts';
 export { parsePolicy, policyPayload, unknownPolicySettings } from './policy/policy-json.ts';
