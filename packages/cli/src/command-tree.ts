@@ -54,6 +54,11 @@ const repository: CommandNode = group(
       ],
       { flags: syncFlags },
     ),
+    group('upgrade', 'Bring the repository to the newest format version.', [
+      leaf('begin', () => import('./commands/repository-upgrade-begin.ts')),
+      leaf('rollback', () => import('./commands/repository-upgrade-rollback.ts')),
+      leaf('validate', () => import('./commands/repository-upgrade-validate.ts')),
+    ]),
     leaf('heal', () => import('./commands/repository-heal.ts')),
     group('throttle', 'Limit how fast this client may use the storage.', [
       leaf('get', () => import('./commands/repository-throttle-get.ts')),
@@ -233,6 +238,7 @@ export const commandTree: CommandGroup = group(
     leaf('list', () => import('./commands/list.ts'), { aliases: ['ls'] }),
     leaf('show', () => import('./commands/show.ts'), { aliases: ['cat'] }),
     leaf('diff', () => import('./commands/diff.ts')),
+    leaf('mount', () => import('./commands/mount.ts')),
     leaf('verify', () => import('./commands/verify.ts')),
     policy,
     maintenance,

@@ -228,3 +228,13 @@ export {
 } from './verification/rotating-verification.ts';
 export type { RotationCoverage } from './verification/rotation.ts';
 export type { BlobDamage } from './verification/verify-blob.ts';
+export { hasDifferences, type IndexDifferences } from './content/indexblob/compare-indexes.ts';
+export { rollBackUpgrade, type RollBackOutcome } from './upgrade/roll-back-upgrade.ts';
+export {
+  upgradeRepository,
+  type UpgradeEnvironment,
+  type UpgradeEvent,
+  type UpgradeOptions,
+  type UpgradeOutcome,
+} from './upgrade/upgrade-repository.ts';
+export { validateUpgrade } from './upgrade/validate-upgrade.ts';

@@ -24,6 +24,7 @@ import type {
   ActiveIndexSource,
   IndexBlobManager,
 } from './content/indexblob/index-blob-manager.ts';
+import { refuseOtherIndexStyle } from './content/indexblob/index-style.ts';
 import { LegacyIndexBlobs, LegacyIndexReader } from './content/indexblob/legacy-index-blobs.ts';
 import { LoadedIndexes } from './content/indexblob/loaded-indexes.ts';
 import { EpochStateReader } from './epoch/epoch-state-reader.ts';
@@ -137,6 +138,7 @@ export async function openWithFormat(
     const compressors = compressorTable(algorithms);
     const parts: RepositoryParts = {
       formatManager,
+      beforeCommit: (abort) => refuseOutdatedCommit(formatManager, indexBlobs, abort),
       kernel,
       sealer,
       engine,
@@ -215,3 +217,13 @@ function isWritable(storage: BlobReader): storage is BlobStorage {
 function abortOptions({ signal }: AbortOptions): AbortOptions {
   return signal === undefined ? {} : { signal };
 }
+/** A client may have slept through an upgrade: index blobs of the old style would count for nobody. */
+async function refuseOutdatedCommit(
+  formatManager: FormatManager,
+  indexBlobs: ActiveIndexSource | IndexBlobManager,
+  options: AbortOptions,
+): Promise<void> {
+  await formatManager.refreshIfStale(options);
+  if ('style' in indexBlobs) refuseOtherIndexStyle(formatManager, indexBlobs);
+}
+

@@ -39,6 +39,13 @@ export interface ConnectOptions {
   /** Computes on all processors: worth its start for commands that move much data. */
   readonly parallel?: boolean;
 }
+  readonly config: ConnectionConfig;
+}
+
+export interface FormatOptions {
+  readonly writes?: boolean;
+  /** Who goes on with an upgrade where `--upgrade-owner-id` is not given. Default: nobody. */
+  readonly upgradeOwnerID?: (config: ConnectionConfig) => string;
 
 /** Opens the connected repository for reading while `work` runs. */
 export function withRepository<T>(
@@ -88,7 +95,7 @@ export async function withStorage<T>(
 export function withFormat<T>(
   context: CommandContext,
   work: (connection: FormatConnection) => Promise<T>,
-  { writes = false }: { readonly writes?: boolean } = {},
+  { writes = false, upgradeOwnerID }: FormatOptions = {},
 ): Promise<T> {
   return withStorage(context, async ({ storage, config }) => {
     if (writes) refuseReadOnly(context, config);
@@ -104,12 +111,13 @@ export function withFormat<T>(
         ...upgradeOwner(context),
       }),
     );
-    return await work({ storage, formatManager });
+    return await work({ storage, formatManager, config });
   });
 }
 
 async function withConnection<T>(
   context: CommandContext,
+        ...(upgradeOwnerID && { upgradeOwnerID: upgradeOwnerID(config) }),
   { parallel = false }: ConnectOptions,
   work: (
     connection: Omit<Connection, 'repository'>,

@@ -27,6 +27,8 @@ export interface CommittedContentsOptions {
   readonly indexBlobs: ActiveIndexSource | IndexBlobWriter;
   readonly format: () => RepositoryFormat;
   readonly clock: Clock;
+  /** Fails if what is about to be committed would not count: the repository may be locked, or have been upgraded. */
+  readonly beforeCommit?: (options: AbortOptions) => Promise<void>;
 }
 
 /** What all writers of a repository have committed, as of the last refresh. */
@@ -97,7 +99,7 @@ export class CommittedContents implements ContentReader {
     sessionID: string,
     options: AbortOptions = {},
   ): Promise<void> {
-    const { indexBlobs, indexes } = this.#options;
+    const { indexBlobs, indexes, beforeCommit } = this.#options;
     if (!('writeIndexBlobs' in indexBlobs)) {
       throw new LongshoreError('READ_ONLY', 'the repository is open for reading only');
     }
@@ -109,6 +111,7 @@ export class CommittedContents implements ContentReader {
     const age =
       this.#refreshedAt === undefined ? undefined : this.#options.clock() - this.#refreshedAt;
     if (age !== undefined && age >= 0n && age < maxAge) return;
+    await beforeCommit?.(options);
     this.#refreshing ??= this.refresh().finally(() => {
       this.#refreshing = undefined;
     });

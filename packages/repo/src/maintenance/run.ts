@@ -1,5 +1,6 @@
 import type { AbortOptions } from '../blob/storage.ts';
 import { formatGoTime, type EpochNanoseconds } from '../clock.ts';
+import { refuseOtherIndexStyle } from '../content/indexblob/index-style.ts';
 import { LongshoreError } from '../errors.ts';
 import { formatGoDuration } from '../format/go-duration.ts';
 import type { OpenWritableRepository } from '../repository.ts';
@@ -105,7 +106,7 @@ async function runUnderLock(
   const { safety = 'full', dryRun = false, force = false, onEvent = () => undefined } = options;
   const abort = abortOptions({ signal: options.signal });
   await repository.formatManager.refresh(abort);
-  refuseOtherIndexStyle(repository);
+  refuseOtherIndexStyle(repository.formatManager, repository.indexBlobs);
   const startTime = dryRun ? repository.clock() : await begin(repository, mode, abort);
   await repository.refresh(abort);
   await refuseLostIndex(repository, abort);
@@ -162,16 +163,6 @@ function refuseClockSkew(local: EpochNanoseconds, stored: EpochNanoseconds): voi
     'CLOCK_SKEW',
     `this machine's clock says ${formatGoTime(local)}, the storage's ${formatGoTime(stored)}: they differ by ` +
       `${formatGoDuration(skew)}, at most ${formatGoDuration(MAX_CLOCK_SKEW)} is safe. Set the clock and run maintenance again`,
-  );
-}
-
-/** The index may have been migrated since the repository was opened. */
-function refuseOtherIndexStyle({ formatManager, indexBlobs }: OpenWritableRepository): void {
-  const style = formatManager.current().epochParameters.enabled ? 'epoch' : 'legacy';
-  if (style === indexBlobs.style) return;
-  throw new LongshoreError(
-    'UNSUPPORTED',
-    'the repository was upgraded while it was open: open it again before maintaining it',
   );
 }
 
