@@ -108,6 +108,18 @@ export type {
   MountedListing,
   MountedNode,
 } from './mount/mounted-node.ts';
+export {
+  isCronExpression,
+  parseCronExpression,
+  type CronDaysOfMonth,
+  type CronDaysOfWeek,
+  type CronExpression,
+} from './policy/cron-expression.ts';
+export {
+  nextSnapshotTime,
+  type NextSnapshot,
+  type ScheduleState,
+} from './policy/next-snapshot-time.ts';
 export { DEFAULT_POLICY, EMPTY_POLICY, type Policy } from './policy/policy.ts';
 export { policyLabels, policyTarget } from './policy/policy-labels.ts';
 export { parsePolicy, policyPayload, unknownPolicySettings } from './policy/policy-json.ts';

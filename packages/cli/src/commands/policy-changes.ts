@@ -1,8 +1,7 @@
 import { SPLITTER_NAMES } from '@longshore/chunker';
 import { COMPRESSION_HEADER_IDS } from '@longshore/repo';
-import type { Policy } from '@longshore/snapshot';
+import { isCronExpression, parseCronExpression, type Policy } from '@longshore/snapshot';
 import { flag, optionalFlag, valueFlag, type Flags, type FlagValues } from '../grammar/flag.ts';
-import { isCronExpression } from '../grammar/cron-expression.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { duration, oneOf, parseInteger, parseOneOf, text, texts } from '../grammar/value-flags.ts';
 import { ACTION_FLAGS, actionChanges } from './policy-actions.ts';
@@ -189,11 +188,16 @@ function parseCrontab(given: string): readonly string[] | Inherit {
     .split(';')
     .map((expression) => expression.trim())
     .filter((expression) => expression !== '');
-  const wrong = expressions.find((expression) => !isCronExpression(expression));
-  if (wrong === undefined) return expressions.length === 0 ? 'inherit' : expressions;
-  throw new UsageError(
-    `--snapshot-time-crontab: ${JSON.stringify(wrong)} is no crontab expression`,
-  );
+  for (const expression of expressions) {
+    const shown = JSON.stringify(expression);
+    if (!isCronExpression(expression)) {
+      throw new UsageError(`--snapshot-time-crontab: ${shown} is no crontab expression`);
+    }
+    if (parseCronExpression(expression)?.hasBackwardRange === true) {
+      throw new UsageError(`--snapshot-time-crontab: a range in ${shown} ends before it begins`);
+    }
+  }
+  return expressions.length === 0 ? 'inherit' : expressions;
 }
 
 function parseTimesOfDay(
