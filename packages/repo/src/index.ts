@@ -169,6 +169,7 @@ export type {
 } from './maintenance/tasks.ts';
 export { checkLockExtension } from './maintenance/extend-locks.ts';
 export { LOG_PREFIX, partitionLogs } from './maintenance/log-cleanup.ts';
+export { loadManifests } from './manifest/load-manifests.ts';
 export { isManifestID, parseManifestID } from './manifest/manifest-id.ts';
 export {
   indexObjectID,

@@ -391,8 +391,12 @@ export class SessionContents implements ContentManager {
       const onSealed = ([copy]: readonly ContentInfo[]): void => {
         // What became of the content meanwhile counts, not what it was at the start.
         const latest = this.contentInfo(id) ?? source;
-        const timestampSeconds = this.#timestampAfter(latest);
-        batch.entries.put({ ...copy!, deleted: isDeleted(latest), timestampSeconds });
+        const deleted = isDeleted(latest);
+        // A deleted content stays as old as its mark: with the time of each rewrite it would never be old enough to go.
+        const timestampSeconds = deleted
+          ? latest.timestampSeconds + 1
+          : this.#timestampAfter(latest);
+        batch.entries.put({ ...copy!, deleted, timestampSeconds });
       };
       await this.#filler.fill(packs, [content], onSealed, options);
     } finally {
