@@ -1,41 +1,16 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { array, assert, asyncProperty, nat } from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyGolden, goldenRepositories, type GoldenRepository } from '../golden.ts';
-import { CLIWorld, type CLIResult } from './cli-world.ts';
+import { makeCertificate } from '../tls-front.ts';
+import { CLIWorld } from './cli-world.ts';
+import { endMount, startMount } from './start-mount.ts';
 
 const GOLDEN_NAMES = ['odd-names', 'lived-in-v3', 'splitters'];
-
-/** A running `mount`. */
-interface Mount {
-  readonly url: string;
-  readonly result: Promise<CLIResult>;
-  readonly interrupt: () => void;
-}
-
-function mount(
-  world: CLIWorld,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Mount> {
-  return new Promise((resolve, reject) => {
-    const result = world.run(['mount', '--webdav', ...args], {
-      env,
-      onStderr: (text, interrupt) => {
-        const [, url] = /Mounted '.*' on (\S+)\n/.exec(text) ?? [];
-        if (url !== undefined) resolve({ url, result, interrupt });
-      },
-    });
-    result.then(({ stderr }) => reject(new Error(stderr)), reject);
-  });
-}
-
-async function end({ interrupt, result }: Mount): Promise<CLIResult> {
-  interrupt();
-  return result;
-}
 
 interface Found {
   readonly path: string;
@@ -98,7 +73,7 @@ describe.each(
   });
 
   it('shows each snapshot by owner, path and time, with the bytes that Kopia stored', async () => {
-    const mounted = await mount(world, [], env);
+    const mounted = await startMount(world, [], env);
     for (const snapshot of expected.snapshots) {
       const { host, userName, path } = snapshot['source'] as Record<string, string>;
       const start = new Date(String(snapshot['startTime'])).toISOString();
@@ -119,7 +94,7 @@ describe.each(
       }
       expect(found.size).toBe(new Set(shown.map(({ path: own }) => own)).size);
     }
-    expect((await end(mounted)).code).toBe(0);
+    expect((await endMount(mounted)).code).toBe(0);
   });
 });
 
@@ -145,7 +120,7 @@ describe('a mounted snapshot', () => {
   afterAll(() => world[Symbol.dispose]());
 
   it('gives the right bytes for random ranges, several at once', async () => {
-    const mounted = await mount(world, [root]);
+    const mounted = await startMount(world, [root]);
     const range = nat(large.length - 1).chain((first) =>
       nat(large.length - 1 - first).map((more) => [first, first + more] as const),
     );
@@ -164,15 +139,15 @@ describe('a mounted snapshot', () => {
       }),
       { numRuns: 20 },
     );
-    expect((await end(mounted)).code).toBe(0);
+    expect((await endMount(mounted)).code).toBe(0);
   });
 
   it('may be a directory below a snapshot, and shows itself to browsers', async () => {
-    const mounted = await mount(world, [`${root}/sub`, '*']);
+    const mounted = await startMount(world, [`${root}/sub`, '*']);
     const page = await (await fetch(mounted.url)).text();
     expect(page).toContain('<a href="/small.txt"><bdi>small.txt</bdi></a>');
     expect(await (await fetch(new URL('small.txt', mounted.url))).text()).toBe('small');
-    const { code, stdout, stderr } = await end(mounted);
+    const { code, stdout, stderr } = await endMount(mounted);
     expect(code).toBe(0);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/\nUnmounted\.\n$/);
@@ -181,7 +156,7 @@ describe('a mounted snapshot', () => {
   it('asks for the password that it was given, and writes requests to the log when told so', async () => {
     const log = world.path('mount.log');
     const args = [root, '--trace-fs', `--log-file=${log}`, '--server-username=me'];
-    const mounted = await mount(world, args, { KOPIA_SERVER_PASSWORD: 'open sesame' });
+    const mounted = await startMount(world, args, { KOPIA_SERVER_PASSWORD: 'open sesame' });
     expect((await fetch(mounted.url)).status).toBe(401);
     const Authorization = `Basic ${Buffer.from('me:open sesame').toString('base64')}`;
     const answer = await fetch(new URL('large', mounted.url), {
@@ -189,17 +164,33 @@ describe('a mounted snapshot', () => {
     });
     expect(answer.status).toBe(206);
     await answer.arrayBuffer();
-    await end(mounted);
+    await endMount(mounted);
     const written = await readFile(log, 'utf8');
     expect(written).toContain('GET /: 401\n');
     expect(written).toContain('GET /large bytes=1-2: 206\n');
     expect(written).not.toContain('sesame');
   });
 
+  it('speaks HTTPS with the certificate that it was given', async ({ skip }) => {
+    const certificate = await makeCertificate();
+    if (certificate === undefined) return skip('no openssl');
+    const { cert, key } = certificate;
+    writeFileSync(world.path('cert.pem'), cert);
+    writeFileSync(world.path('key.pem'), key);
+    const tls = ['--tls-cert-file=cert.pem', '--tls-key-file=key.pem'];
+    const mounted = await startMount(world, [`${root}/sub`, ...tls]);
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      get(new URL('small.txt', mounted.url), { ca: cert }, resolve).on('error', reject);
+    });
+    expect(Buffer.concat(await Array.fromAsync<Buffer>(answer)).toString()).toBe('small');
+    expect((await endMount(mounted)).code).toBe(0);
+    return undefined;
+  });
+
   it('ends in order though a client takes nothing of what it asked for', async () => {
-    const mounted = await mount(world, [root]);
+    const mounted = await startMount(world, [root]);
     const answer = await fetch(new URL('large', mounted.url));
-    const { code } = await end(mounted);
+    const { code } = await endMount(mounted);
     expect(code).toBe(0);
     await answer.body?.cancel().catch(() => {});
   });
