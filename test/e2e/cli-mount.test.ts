@@ -74,10 +74,17 @@ describe.each(
 
   it('shows each snapshot by owner, path and time, with the bytes that Kopia stored', async () => {
     const mounted = await startMount(world, [], env);
-    for (const snapshot of expected.snapshots) {
+    const inSecond = new Map<string, number>();
+    const startOf = (snapshot: Record<string, unknown>): string => String(snapshot['startTime']);
+    for (const snapshot of expected.snapshots.toSorted((a, b) =>
+      startOf(a) < startOf(b) ? -1 : 1,
+    )) {
       const { host, userName, path } = snapshot['source'] as Record<string, string>;
-      const start = new Date(String(snapshot['startTime'])).toISOString();
-      const time = start.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+      const start = startOf(snapshot).slice(0, 19);
+      const count = (inSecond.get(start) ?? 0) + 1;
+      inSecond.set(start, count);
+      const time =
+        start.replaceAll(/[-:]/g, '').replace('T', '-') + (count > 1 ? ` (${count})` : '');
       const source = path?.slice(1).replaceAll('/', '_');
       const folder = `${mounted.url}${userName}@${host}/${source}/${time}/`;
       const found = byPath(await walk(folder));
