@@ -103,6 +103,7 @@ export class CommittedContents implements ContentReader {
     if (!('writeIndexBlobs' in indexBlobs)) {
       throw new LongshoreError('READ_ONLY', 'the repository is open for reading only');
     }
+    await beforeCommit?.(options);
     const blobs = await indexBlobs.writeIndexBlobs(files, sessionID, options);
     indexes.adopt(blobs, files);
   }
@@ -111,7 +112,6 @@ export class CommittedContents implements ContentReader {
     const age =
       this.#refreshedAt === undefined ? undefined : this.#options.clock() - this.#refreshedAt;
     if (age !== undefined && age >= 0n && age < maxAge) return;
-    await beforeCommit?.(options);
     this.#refreshing ??= this.refresh().finally(() => {
       this.#refreshing = undefined;
     });
