@@ -18,6 +18,14 @@ export {
 } from './blob/storage.ts';
 export type { StorageOperation } from './blob/decorate-storage.ts';
 export {
+  REQUEST_CLASSES,
+  RequestMeter,
+  totalRequests,
+  type RequestClass,
+  type RequestCounts,
+  type StorageRequest,
+} from './blob/request-meter.ts';
+export {
   createMemoryStorage,
   type MemoryStorage,
   type MemoryStorageOptions,
@@ -109,6 +117,7 @@ export {
   type ErrorFacts,
 } from './errors.ts';
 export { changePassword, setParameters, type ParameterChanges } from './format/change-format.ts';
+export type { FormatCache, RememberedFormat } from './format/format-cache.ts';
 export { openFormat, type FormatManager } from './format/format-manager.ts';
 export {
   encodeGoJSON,

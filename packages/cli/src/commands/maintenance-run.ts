@@ -20,6 +20,7 @@ export const command: Command = defineCommand({
     force: flag('Run although another client owns maintenance.', { hidden: true }),
   },
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     const { log, signal } = context;
     const mode = flags.full ? 'full' : 'quick';

@@ -39,6 +39,7 @@ import { decimal, duration, integer, JSON_FLAGS, text, texts } from '../grammar/
 import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 import { printJSON } from '../output/json-output.ts';
 import { parseTimestamp, wholeSeconds } from '../output/parse-time.ts';
+import { requestsJSON } from '../output/request-line.ts';
 import { snapshotJSON } from '../output/snapshot-json.ts';
 import { countTree, workOfSnapshot } from '../progress/estimate-work.ts';
 import { UploadProgress } from '../progress/upload-progress.ts';
@@ -101,6 +102,7 @@ export const command: Command = defineCommand({
   summary: 'Back up files or folders.',
   flags: FLAGS,
   args: { source: argumentList('Files and folders.') },
+  showsRequests: true,
   async run(context, { flags, args }) {
     checkFlags(flags, args.source);
     context.handleStop();
@@ -136,7 +138,7 @@ export const command: Command = defineCommand({
         for (const failure of failures) context.log.error(`longshore: ${failure}`);
         throw new SilentFailure(`${failures.length} of ${paths.length} sources failed`);
       },
-      { parallel: true },
+      { parallel: true, recentFormat: true },
     );
   },
 });
@@ -321,7 +323,10 @@ async function markManual(
 
 function report(context: CommandContext, snapshot: SnapshotManifest, flags: CreateFlags): void {
   if (flags.json) {
-    printJSON(context, flags, snapshotJSON(snapshot, { withStats: flags['json-verbose'] }));
+    printJSON(context, flags, {
+      ...snapshotJSON(snapshot, { withStats: flags['json-verbose'] }),
+      ...requestsJSON(context.requests.counts),
+    });
     return;
   }
   const { id, rootEntry, startTime, endTime, incomplete } = snapshot;

@@ -21,6 +21,7 @@ export const command: Command = defineCommand({
     delete: flag('Delete, rather than say how many would be deleted.'),
   },
   args: { path: argumentList('Sources.') },
+  showsRequests: true,
   async run(context, { flags, args }) {
     const { log, signal } = context;
     await withWritableRepository(context, async ({ repository, identity }) => {

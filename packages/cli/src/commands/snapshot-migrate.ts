@@ -36,6 +36,7 @@ export const command: Command = defineCommand({
     'They are uploaded again, with the splitter, compression and encryption of this repository.',
   flags: FLAGS,
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     if (!flags.all && flags.sources.length === 0) {
       throw new UsageError('snapshot migrate needs --all or --sources');

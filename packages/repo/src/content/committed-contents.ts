@@ -82,6 +82,14 @@ export class CommittedContents implements ContentReader {
     await this.fetcher.fetchMany(this.#existingAll(ids), visit, options);
   }
 
+  /** What is not in the index is passed over. */
+  async readAhead(ids: Iterable<ContentID>, options: AbortOptions = {}): Promise<void> {
+    const infos = Array.from(ids, (id) => this.contentInfo(id)).filter(
+      (info) => info !== undefined,
+    );
+    await this.fetcher.readAhead(infos, options);
+  }
+
   async refresh(options: AbortOptions = {}): Promise<void> {
     const startedAt = this.#options.clock();
     await this.#options.indexes.refresh(options);

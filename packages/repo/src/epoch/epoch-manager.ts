@@ -112,7 +112,7 @@ export class EpochManager {
   /**
    * Adds index blobs to the write epoch. If two epochs begin before all are there they may be missing
    * from what was merged meanwhile: they are deleted again and STORAGE_FAILED is thrown; the caller may
-   * write them anew. When it resolves the blobs are part of the index.
+   * write them anew. When it resolves the blobs are part of the index; their IDs are in the order of `blobs`.
    */
   async writeIndexBlobs(
     blobs: readonly NamedIndexBlob[],
@@ -131,7 +131,7 @@ export class EpochManager {
       }
       if (!(await this.#putInEpoch(timed, blobs, written, options))) continue;
       await this.#verifyEpochIsOpen(epoch, written, options);
-      return [...written.values()];
+      return blobs.map(({ name }) => written.get(name)!);
     }
     throw new LongshoreError(
       'STORAGE_FAILED',

@@ -50,16 +50,18 @@ export class EpochIndexBlobs implements IndexBlobWriter {
     this.#epochs.invalidate();
   }
 
-  writeIndexBlobs(
+  async writeIndexBlobs(
     files: readonly Uint8Array[],
     sessionID: string,
     options: AbortOptions = {},
   ): Promise<readonly BlobID[]> {
     const suffix = `${sessionID}-c${files.length}`;
-    return this.#epochs.writeIndexBlobs(
-      files.map((file) => this.#seal(file, suffix)),
-      options,
-    );
+    const sealed = files.map((file) => this.#seal(file, suffix));
+    const written = await this.#epochs.writeIndexBlobs(sealed, options);
+    for (const [index, id] of written.entries()) {
+      await this.#options.fetcher.remember(id, sealed[index]!.bytes);
+    }
+    return written;
   }
 
   writeEpoch(options: AbortOptions = {}): Promise<number> {

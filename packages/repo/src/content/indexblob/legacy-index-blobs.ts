@@ -193,6 +193,7 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     const { id, bytes } = this.#options.sealer.seal(file, INDEX_PREFIX, suffix);
     this.#options.fetcher.openFile(id, file);
     await this.#options.storage.putBlob(id, bytes, options);
+    await this.#options.fetcher.remember(id, bytes);
     return id;
   }
 
