@@ -313,7 +313,7 @@ export class History {
     await repository.refresh();
     const snapshots = await listSnapshots(repository);
     await process.pause(this.#chance.duration(0n, 40n * MINUTE));
-    const roots = snapshots.map(({ rootEntry, id }) => ({ path: id, entry: rootEntry! }));
+    const roots = snapshots.map(({ rootEntry, id }) => ({ name: id, entry: rootEntry! }));
     const { errors } = await verifySnapshots(repository, roots, {
       verifyFilesPercent: 100,
       maxErrors: -1,
@@ -590,15 +590,8 @@ function retentionOf(keepLatest: number): typeof EMPTY_POLICY {
 
 /** Errors that a user would understand: the storage failed, bytes were missing, the clock is wrong, the owner is another. */
 function isExpected(process: SimulatedProcess, error: unknown): boolean {
-  switch (errorCode(error)) {
-    case 'STORAGE_FAILED':
-      return process.isFaulty;
-    case 'CORRUPT_DATA':
-      return process.truncated > 0;
-    case 'CLOCK_SKEW':
-    case 'NOT_MAINTENANCE_OWNER':
-      return true;
-    default:
-      return false;
-  }
+  const code = errorCode(error);
+  if (code === 'STORAGE_FAILED') return process.isFaulty;
+  if (code === 'CORRUPT_DATA') return process.truncated > 0;
+  return code === 'CLOCK_SKEW' || code === 'NOT_MAINTENANCE_OWNER';
 }

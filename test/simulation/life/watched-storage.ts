@@ -82,11 +82,10 @@ export class WatchedStorage {
     id: BlobID,
     bytes: Uint8Array,
     options: PutBlobOptions,
-  ): Promise<BlobMetadata> {
-    const metadata = await this.memory.putBlob(id, bytes, options);
+  ): Promise<void> {
+    await this.memory.putBlob(id, bytes, options);
     this.#blobs.set(id, { author, putAt: this.#world.now });
     this.#note(id);
-    return metadata;
   }
 
   async delete(process: SimulatedProcess, id: BlobID): Promise<void> {
@@ -123,23 +122,14 @@ export class WatchedStorage {
     { author, putAt }: StoredBlob,
   ): string | undefined {
     const age = this.#world.now - putAt;
-    switch (id[0]) {
-      case 'p':
-      case 'q':
-        return this.#packObjection(id, age);
-      case 's':
-        if (author === process) return undefined;
-        return age < 4n * DAY - MOST_SKEW - SECOND ? 'the session is young' : undefined;
-      case 'n':
-        return this.#indexObjection(process, id, author);
-      case 'x':
-        return /^x[we]/.test(id) ? undefined : this.#indexObjection(process, id, author);
-      case 'm':
-      case 'l':
-        return undefined;
-      default:
-        return 'nobody has to delete this';
+    if (/^[pq]/.test(id)) return this.#packObjection(id, age);
+    if (id.startsWith('s')) {
+      const isYoung = age < 4n * DAY - MOST_SKEW - SECOND;
+      return author !== process && isYoung ? 'the session is young' : undefined;
     }
+    if (/^(?:n|x[0-9nrs])/.test(id)) return this.#indexObjection(process, id, author);
+    // Of markers of epochs and logs of compactions, the index says whether they were needed.
+    return /^(?:x[ew]|m|l)/.test(id) ? undefined : 'nobody has to delete this';
   }
 
   #packObjection(id: string, age: bigint): string | undefined {
