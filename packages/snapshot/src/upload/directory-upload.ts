@@ -79,7 +79,7 @@ export class DirectoryUpload {
     };
     const work = async (directory: DirectoryEntry): Promise<DirEntry> => {
       if (directory !== this.#directory) this.#redirectTo(directory);
-      const entryCount = await this.#uploadChildren();
+      const entryCount = await this.#uploadChildren(directory);
       const entry = await this.#finish();
       onEvent({ type: 'directory-finished', path: this.#path, entryCount });
       return entry;
@@ -121,8 +121,7 @@ export class DirectoryUpload {
     return this.#store(builder, 'checkpoint');
   }
 
-  async #uploadChildren(): Promise<number> {
-    const directory = this.#directory;
+  async #uploadChildren(directory: DirectoryEntry): Promise<number> {
     const children = await directory.readChildren({ signal: this.#run.signal });
     const { context, isCacheDirectory } = this.#run.applyIgnoreRules
       ? directoryRules(this.#parentContext, this.#path, this.#policyNode, children)
