@@ -113,6 +113,13 @@ class SharedRepository implements Disposable {
       .map((name) => name.replaceAll('/', '').slice(0, -'.f'.length));
   }
 
+  /** Both read everything. */
+  async expectReadable(): Promise<void> {
+    await using kopia = await this.kopia();
+    await kopia.verify();
+    await this.longshore('snapshot', 'verify', '--verify-files-percent=100');
+  }
+
   /** Both read everything, write on, maintain, and restore what the other wrote. */
   async expectBothContent(): Promise<void> {
     await using kopia = await this.kopia();
@@ -222,7 +229,7 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'upgrades beside Kopia', 15))('an up
       await shared.longshore('repository', 'upgrade', 'begin', stop, ...QUICKLY, OWNER);
       await kopia.runWith(UNHIDDEN, 'repository', 'upgrade', 'rollback', '--force', OWNER);
       expect(await shared.version()).toBe(1);
-      await shared.expectBothContent();
+      await shared.expectReadable();
       // Kopia leaves the epochs that were not committed.
       expect(shared.blobs().some((name) => name.startsWith('xn0_'))).toBe(stop !== '--lock-only');
       await shared.longshore('repository', 'upgrade', 'begin', ...QUICKLY);

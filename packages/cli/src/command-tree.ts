@@ -149,6 +149,7 @@ const content: CommandNode = group(
     leaf('show', () => import('./commands/content-show.ts'), { aliases: ['cat'] }),
     leaf('stats', () => import('./commands/content-stats.ts')),
     leaf('verify', () => import('./commands/content-verify.ts')),
+    leaf('rewrite', () => import('./commands/content-rewrite.ts'), { hidden: true }),
     leaf('delete', () => import('./commands/content-delete.ts'), {
       aliases: ['remove', 'rm'],
       hidden: true,
@@ -164,6 +165,7 @@ const blob: CommandNode = group(
     leaf('list', () => import('./commands/blob-list.ts'), { aliases: ['ls'] }),
     leaf('show', () => import('./commands/blob-show.ts'), { aliases: ['cat'] }),
     leaf('stats', () => import('./commands/blob-stats.ts')),
+    leaf('gc', () => import('./commands/blob-gc.ts'), { hidden: true }),
     leaf('delete', () => import('./commands/blob-delete.ts'), {
       aliases: ['remove', 'rm'],
       hidden: true,

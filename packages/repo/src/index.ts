@@ -145,6 +145,8 @@ export {
   parseMaintenanceParameters,
   type MaintenanceParameters,
 } from './maintenance/parameters.ts';
+export { collectBlobs, rewriteContents, type ByHandOptions } from './maintenance/by-hand.ts';
+export type { RewriteSelection } from './maintenance/content-rewrite.ts';
 export {
   dueMode,
   maintenanceIdentity,
@@ -230,14 +232,6 @@ export {
   type HealResult,
   type PackProblem,
 } from './heal/heal-repository.ts';
-export {
-  verifyRotating,
-  type RotatingVerificationEvent,
-  type RotatingVerificationOptions,
-  type RotatingVerificationResult,
-} from './verification/rotating-verification.ts';
-export type { RotationCoverage } from './verification/rotation.ts';
-export type { BlobDamage } from './verification/verify-blob.ts';
 export { hasDifferences, type IndexDifferences } from './content/indexblob/compare-indexes.ts';
 export { rollBackUpgrade, type RollBackOutcome } from './upgrade/roll-back-upgrade.ts';
 export {
@@ -248,3 +242,11 @@ export {
   type UpgradeOutcome,
 } from './upgrade/upgrade-repository.ts';
 export { validateUpgrade } from './upgrade/validate-upgrade.ts';
+export {
+  verifyRotating,
+  type RotatingVerificationEvent,
+  type RotatingVerificationOptions,
+  type RotatingVerificationResult,
+} from './verification/rotating-verification.ts';
+export type { RotationCoverage } from './verification/rotation.ts';
+export type { BlobDamage } from './verification/verify-blob.ts';

@@ -12,6 +12,7 @@ import { sourceOf } from '../connection/sources.ts';
 import { withWritableRepository } from '../connection/with-repository.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
+import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 import { allSources } from './all-sources.ts';
 
 export const command: Command = defineCommand({
@@ -49,6 +50,7 @@ export const command: Command = defineCommand({
           }
         }
       });
+      await maintainIfDue(context, repository);
     });
   },
 });
