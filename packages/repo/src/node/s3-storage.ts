@@ -242,16 +242,47 @@ class S3Storage implements BlobStorage {
     signal?.throwIfAborted();
     const lock = this.#lockUntil(id, retention);
     const action = `extend the lock of blob ${id}`;
-    await this.#call({ action, blobID: id, operation: 'extendRetention' }, signal, (s3, abort) =>
-      s3.client.send(
-        new s3.sdk.PutObjectRetentionCommand({
-          Bucket: this.#options.bucket,
-          Key: this.#prefix + id,
-          Retention: lock,
-        }),
-        abort,
-      ),
-    );
+    const call = { action, blobID: id, operation: 'extendRetention' } as const;
+    try {
+      await this.#call(call, signal, (s3, abort) =>
+        s3.client.send(
+          new s3.sdk.PutObjectRetentionCommand({
+            Bucket: this.#options.bucket,
+            Key: this.#prefix + id,
+            Retention: lock,
+          }),
+          abort,
+        ),
+      );
+    } catch (error) {
+      if (hasCode(error, 'BLOB_NOT_FOUND') || signal?.aborted === true) throw error;
+      if (!(await this.#isLockedUntil(id, lock, signal))) throw error;
+    }
+  }
+
+  /** S3 refuses to shorten a lock, as that of a blob which a client with a faster clock has just put. */
+  async #isLockedUntil(
+    id: BlobID,
+    lock: ObjectLock,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const call = { action: `look up blob ${id}`, blobID: id, operation: 'metadata' } as const;
+    try {
+      const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = await this.#call(
+        call,
+        signal,
+        (s3, abort) =>
+          s3.client.send(
+            new s3.sdk.HeadObjectCommand({ Bucket: this.#options.bucket, Key: this.#prefix + id }),
+            abort,
+          ),
+      );
+      const isStrict = mode === lock.Mode || mode === 'COMPLIANCE';
+      return isStrict && until !== undefined && until >= lock.RetainUntilDate;
+    } catch {
+      signal?.throwIfAborted();
+      return false;
+    }
   }
 
   /** Closes the connections; requests in flight fail. */
@@ -412,10 +443,7 @@ class S3Storage implements BlobStorage {
     }
   }
 
-  #lockUntil(
-    id: BlobID,
-    retention: BlobRetention,
-  ): { readonly Mode: 'GOVERNANCE' | 'COMPLIANCE'; readonly RetainUntilDate: Date } {
+  #lockUntil(id: BlobID, retention: BlobRetention): ObjectLock {
     const { mode, periodNanoseconds } = retention;
     if (mode === 'Locked') {
       throw new LongshoreError('UNSUPPORTED', `blob ${id}: S3 has no lock mode ${mode}`, {
@@ -425,6 +453,11 @@ class S3Storage implements BlobStorage {
     const until = (this.#clock() + periodNanoseconds) / NANOSECONDS_PER_MILLISECOND;
     return { Mode: mode, RetainUntilDate: new Date(Number(until)) };
   }
+}
+
+interface ObjectLock {
+  readonly Mode: 'GOVERNANCE' | 'COMPLIANCE';
+  readonly RetainUntilDate: Date;
 }
 
 function metadataFrom(
