@@ -2,7 +2,7 @@
 export type JSONShape =
   | string
   | { readonly [member: string]: JSONShape }
-  | readonly [JSONShape | 'nothing'];
+  | readonly [JSONShape];
 
 /** A member that not every item of a list has. */
 const OPTIONAL = '?';
