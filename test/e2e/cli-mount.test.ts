@@ -4,7 +4,7 @@ import { get } from 'node:https';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { array, assert, asyncProperty, nat } from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { copyGolden, goldenRepositories, type GoldenRepository } from '../golden.ts';
 import { makeCertificate } from '../tls-front.ts';
 import { CLIWorld } from './cli-world.ts';
@@ -192,6 +192,27 @@ describe('a mounted snapshot', () => {
     expect(Buffer.concat(await Array.fromAsync<Buffer>(answer)).toString()).toBe('small');
     expect((await endMount(mounted)).code).toBe(0);
     return undefined;
+  });
+
+  it('is shown in the browser when told so, and goes on where there is none', async () => {
+    mkdirSync(world.path('bin'));
+    for (const name of ['xdg-open', 'open']) {
+      const script = `#!/bin/sh\nprintf %s "$1" > ${world.path('shown')}\n`;
+      writeFileSync(world.path('bin', name), script, { mode: 0o755 });
+    }
+    const shown = await startMount(world, [root, '--browse'], {
+      PATH: `${world.path('bin')}:/usr/bin:/bin`,
+    });
+    await vi.waitFor(
+      async () => expect(await readFile(world.path('shown'), 'utf8')).toBe(shown.url),
+      10_000,
+    );
+    await endMount(shown);
+    const unseen = await startMount(world, [root, '--browse'], { PATH: world.path('nowhere') });
+    expect((await fetch(unseen.url)).status).toBe(200);
+    const { code, stderr } = await endMount(unseen);
+    expect(code).toBe(0);
+    expect(stderr).toContain('Cannot browse: ');
   });
 
   it('ends in order though a client takes nothing of what it asked for', async () => {

@@ -6,10 +6,10 @@ const MAX_READING = 6;
 const TURN_BYTES = 32 * 1024 * 1024;
 /** Bytes that wait in a response for its client. */
 const MAX_PENDING_BYTES = 256 * 1024;
-const STALL_MS = 2000;
+const STALL_MS = 1000;
 
 export interface BodySenderOptions {
-  /** A client that takes nothing for so long gives up its place until it goes on. Default 2000. */
+  /** A client that takes nothing for so long gives up its place to others that wait. Default 1000. */
   readonly stallMs?: number;
   /** After so many a response makes room if others wait. Default 32 MiB. */
   readonly turnBytes?: number;
@@ -81,7 +81,9 @@ export class BodySender {
         const part = Buffer.from(piece.subarray(start, start + MAX_PENDING_BYTES));
         sent += part.length;
         if (response.write(part)) continue;
-        if (!(await drained(response, signal, this.#stallMs))) return sent;
+        while (!(await drained(response, signal, this.#stallMs))) {
+          if (this.#waiting > 0) return sent;
+        }
       }
       if (sent >= this.#turnBytes && this.#waiting > 0) return sent;
     }
