@@ -148,6 +148,23 @@ describe('programs of policies', () => {
     await world.ok([...connect, '--enable-actions']);
   });
 
+  it('are ended when the command is interrupted for the second time, and nothing is saved', async () => {
+    await action(source, 'before-snapshot-root', `echo ready >&2\nsleep 60\n${note('ran')}`);
+    const before = (await snapshots()).length;
+    let interrupts = 0;
+    const ran = await world.run(['snapshot', 'create', source], {
+      onStderr: (text, interrupt) => {
+        const isTime = text.includes(interrupts === 0 ? 'ready' : 'Ending in order');
+        if (!isTime || interrupts > 1) return;
+        interrupts += 1;
+        interrupt();
+      },
+    });
+    expect(ran.code).toBe(130);
+    expect(noted()).toEqual([]);
+    expect(await snapshots()).toHaveLength(before);
+  });
+
   it('are none of standard input', async () => {
     await action(source, 'before-snapshot-root', note('ran'));
     await world.ok(['snapshot', 'create', source, '--stdin-file=x'], { stdin: 'x' });

@@ -26,7 +26,7 @@ export type ActionFailure = string | undefined;
 
 /** A private working directory that the program before and the program after share. */
 export interface ActionWorkspace extends AsyncDisposable {
-  /** Resolves when the program has ended. After an abort no process of it is left. */
+  /** Resolves when the program has ended. An abort ends it, with `signal.reason` unless it ends well all the same. */
   run(invocation: ActionInvocation, options: AbortOptions): Promise<ActionFailure>;
   /** Resolves when the program runs; `onEnd` hears how it ended. Its standard output is dropped. */
   start(
@@ -37,6 +37,7 @@ export interface ActionWorkspace extends AsyncDisposable {
 
 /** The machine as far as actions need it. Disposing it waits for programs that were only started. */
 export interface ActionRunner extends AsyncDisposable {
+  /** ACTION_FAILED if there is no place for it. */
   openWorkspace(): Promise<ActionWorkspace>;
   /** The directory that a program named. SOURCE_UNREADABLE if there is none. */
   openDirectory(path: string): DirectoryEntry;

@@ -158,6 +158,15 @@ describe('a program of a policy on this machine', () => {
     await until(() => !isRunning(pid));
   });
 
+  it('that ends well in spite of an abort has ended well', async () => {
+    const ready = join(folder, 'ready');
+    const abort = new AbortController();
+    const aborting = until(() => existsSync(ready)).then(() => abort.abort());
+    const script = `trap 'exit 0' TERM; touch ${ready}; while :; do sleep 0.1; done`;
+    expect((await run({ script }, {}, abort.signal)).failure).toBeUndefined();
+    await aborting;
+  });
+
   it('may leave a process behind that holds its output open', async () => {
     const pid = join(folder, 'daemon');
     const { failure, output } = await run({

@@ -43,12 +43,21 @@ function openDirectory(path: string): DirectoryEntry {
   throw new LongshoreError('SOURCE_UNREADABLE', `${path} is not a directory`, { path });
 }
 
+function makeWorkingDirectory(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'longshore-action-'));
+  } catch (cause) {
+    const problem = `actions cannot run without a temporary directory: ${describeError(cause)}`;
+    throw new LongshoreError('ACTION_FAILED', problem, { path: tmpdir(), cause });
+  }
+}
+
 class LocalWorkspace implements ActionWorkspace {
   readonly #environment: Readonly<Record<string, string | undefined>>;
   readonly #signal: AbortSignal | undefined;
   /** Of the runner: what goes on after the workspace was left. */
   readonly #background: Set<Promise<void>>;
-  readonly #path: string = mkdtempSync(join(tmpdir(), 'longshore-action-'));
+  readonly #path: string = makeWorkingDirectory();
   readonly #running: Set<Promise<void>> = new Set();
 
   constructor(options: LocalActionRunnerOptions, background: Set<Promise<void>>) {
@@ -62,7 +71,8 @@ class LocalWorkspace implements ActionWorkspace {
     const child = await this.#spawn(invocation, 'pipe');
     if (typeof child === 'string') return child;
     const failure = await new RunningAction(child, invocation, signal).ended;
-    signal?.throwIfAborted();
+    // A program that ended well in spite of an abort has done what the one after it is to undo.
+    if (failure !== undefined) signal?.throwIfAborted();
     return failure;
   }
 
@@ -79,18 +89,26 @@ class LocalWorkspace implements ActionWorkspace {
 
   /** The directory goes when nothing runs in it any more. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const remove = (): void => rmSync(this.#path, { recursive: true, force: true, maxRetries: 3 });
     if (this.#running.size === 0) {
-      remove();
+      this.#remove();
       return;
     }
-    const leaving = this.#leave(remove).finally(() => this.#background.delete(leaving));
+    const leaving = this.#leave().finally(() => this.#background.delete(leaving));
     this.#background.add(leaving);
   }
 
-  async #leave(remove: () => void): Promise<void> {
+  async #leave(): Promise<void> {
     await Promise.allSettled(this.#running);
-    remove();
+    this.#remove();
+  }
+
+  /** A folder that a program has filled with what cannot be removed must not cost the snapshot. */
+  #remove(): void {
+    try {
+      rmSync(this.#path, { recursive: true, force: true, maxRetries: 3 });
+    } catch {
+      // It lies where temporary files are swept.
+    }
   }
 
   /** Resolves when the program runs, or with the reason why it cannot. */
