@@ -110,7 +110,13 @@ export const command: Command = defineCommand({
       context,
       async (connection) => {
         const paths = flags.all ? await ownSources(context, connection) : args.source;
-        if (paths.length === 0) throw new UsageError('snapshot create needs a source, or --all');
+        if (paths.length === 0) {
+          throw new UsageError(
+            flags.all
+              ? 'there is no earlier source of this user and host that is not manual'
+              : 'snapshot create needs a source, or --all',
+          );
+        }
         const failures: string[] = [];
         const leftOut: string[] = [];
         for (const path of paths) {
