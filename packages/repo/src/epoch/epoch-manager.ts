@@ -16,7 +16,6 @@ import {
   singleEpochPrefix,
   uncompactedPrefix,
   UNCOMPACTED_PREFIX,
-  parseEpochNumber,
   watermarkName,
   type EpochRange,
 } from './epoch-names.ts';
@@ -24,9 +23,10 @@ import {
   cleanupCutoff,
   epochToCompact,
   markersToDelete,
+  rangesToMerge,
   rangeToCompact,
   shouldAdvance,
-  supersededEpochs,
+  supersededBlobs,
   watermarksToDelete,
 } from './epoch-plans.ts';
 import { selectEpochs, type IndexSelection } from './epoch-snapshot.ts';
@@ -77,6 +77,14 @@ export interface EpochCleanup {
   readonly blobs: readonly BlobMetadata[];
   /** What was replaced before this moment could go; undefined if the storage's time was unknown. */
   readonly cutoff: EpochNanoseconds | undefined;
+}
+
+/** Steps for which there is something to do. */
+export interface DueSteps {
+  readonly compactSingleEpoch: boolean;
+  readonly compactRange: boolean;
+  readonly cleanupMarkers: boolean;
+  readonly cleanupSuperseded: boolean;
 }
 
 const NO_CLEANUP: EpochCleanup = { blobs: [], cutoff: undefined };
@@ -170,15 +178,46 @@ export class EpochManager {
     );
   }
 
-  /** Merges all settled epochs behind the ranges once there are enough. Undefined if there are not. */
+  /** What this client would do now beyond what quick maintenance does with Kopia. */
+  async dueSteps(options: AbortOptions = {}): Promise<DueSteps> {
+    const { snapshot } = await this.#state.current(options);
+    const parameters = this.#options.parameters();
+    const cutoff = cleanupCutoff(snapshot, parameters);
+    return {
+      compactSingleEpoch: epochToCompact(snapshot) !== undefined,
+      compactRange:
+        rangeToCompact(snapshot, parameters) !== undefined ||
+        rangesToMerge(snapshot, parameters) !== undefined,
+      cleanupMarkers: markersToDelete(snapshot).length > 0,
+      cleanupSuperseded: cutoff !== undefined && supersededBlobs(snapshot, cutoff).length > 0,
+    };
+  }
+
+  /**
+   * Merges all settled epochs behind the ranges once there are enough, or else ranges once there are many. Undefined if
+   * there are not.
+   */
   async compactRange(
     merge: MergeIndexBlobs,
     options: EpochStepOptions = {},
   ): Promise<EpochCompaction | undefined> {
     const timed = await this.#state.current(options);
-    const range = rangeToCompact(timed.snapshot, this.#options.parameters());
-    if (range === undefined) return undefined;
+    const parameters = this.#options.parameters();
+    const range = rangeToCompact(timed.snapshot, parameters);
+    if (range === undefined) return this.#mergeRanges(timed, merge, options);
     const selection = selectEpochs(timed.snapshot, range);
+    return this.#compact({ timed, selection, range, prefix: rangePrefix(range) }, merge, options);
+  }
+
+  async #mergeRanges(
+    timed: TimedSnapshot,
+    merge: MergeIndexBlobs,
+    options: EpochStepOptions,
+  ): Promise<EpochCompaction | undefined> {
+    const ranges = rangesToMerge(timed.snapshot, this.#options.parameters());
+    if (ranges === undefined) return undefined;
+    const range = { first: ranges[0]!.first, last: ranges.at(-1)!.last };
+    const selection = { blobs: ranges.flatMap(({ blobs }) => blobs), epochsToList: [] };
     return this.#compact({ timed, selection, range, prefix: rangePrefix(range) }, merge, options);
   }
 
@@ -209,21 +248,20 @@ export class EpochManager {
     return this.#cleanUp(blobs, cutoff, options);
   }
 
-  /** Deletes the blobs of epochs whose merged set has been complete for the safety margin. */
+  /** Deletes index blobs that a merged set has replaced, if it has been complete for the safety margin. */
   async cleanupSuperseded(options: EpochStepOptions = {}): Promise<EpochCleanup> {
-    const { dryRun: _, ...abort } = options;
-    const { snapshot } = await this.#state.current(abort);
+    const { snapshot } = await this.#state.current(options);
     const cutoff = cleanupCutoff(snapshot, this.#options.parameters());
     if (cutoff === undefined) return NO_CLEANUP;
-    const superseded = new Set(supersededEpochs(snapshot, cutoff));
-    const blobs: BlobMetadata[] = [];
-    if (superseded.size > 0) {
-      for await (const blob of this.#options.storage.listBlobs(UNCOMPACTED_PREFIX, abort)) {
-        const epoch = parseEpochNumber(blob.id);
-        if (epoch !== undefined && superseded.has(epoch)) blobs.push(blob);
-      }
-    }
-    return this.#cleanUp(blobs, cutoff, options);
+    const blobs = supersededBlobs(snapshot, cutoff);
+    const isWritten = ({ id }: BlobMetadata): boolean => id.startsWith(UNCOMPACTED_PREFIX);
+    await this.#cleanUp(blobs.filter(isWritten), cutoff, options);
+    await this.#cleanUp(
+      blobs.filter((blob) => !isWritten(blob)),
+      cutoff,
+      options,
+    );
+    return { blobs, cutoff };
   }
 
   async #cleanUp(

@@ -31,6 +31,8 @@ export interface EpochSnapshot {
   readonly singleEpochSets: ReadonlyMap<number, readonly BlobMetadata[]>;
   /** Ranges that cover epochs from 0 on without a gap. */
   readonly rangeChain: readonly RangeSet[];
+  /** All blobs of merged sets, complete or not. */
+  readonly mergedBlobs: readonly BlobMetadata[];
   /** What was written in each epoch, as far as it has not been deleted. */
   readonly uncompacted: ReadonlyMap<number, readonly BlobMetadata[]>;
 }
@@ -58,13 +60,16 @@ export function createEpochSnapshot(blobs: readonly BlobMetadata[]): EpochSnapsh
   const kinds = groupBlobs(blobs, ({ id }) => id.slice(0, UNCOMPACTED_PREFIX.length));
   const markers = kinds.get(EPOCH_MARKER_PREFIX) ?? [];
   const watermarks = kinds.get(WATERMARK_PREFIX) ?? [];
+  const singleEpochs = kinds.get(SINGLE_EPOCH_PREFIX) ?? [];
+  const ranges = kinds.get(RANGE_PREFIX) ?? [];
   return {
     writeEpoch: findWriteEpoch(markers),
     deletionWatermarkSeconds: findWatermark(watermarks),
     markers,
     watermarks,
-    singleEpochSets: findSingleEpochSets(kinds.get(SINGLE_EPOCH_PREFIX) ?? []),
-    rangeChain: findRangeChain(findRangeSets(kinds.get(RANGE_PREFIX) ?? [])),
+    singleEpochSets: findSingleEpochSets(singleEpochs),
+    rangeChain: findRangeChain(findRangeSets(ranges)),
+    mergedBlobs: [...singleEpochs, ...ranges],
     uncompacted: groupBlobs(kinds.get(UNCOMPACTED_PREFIX) ?? [], ({ id }) => parseEpochNumber(id)),
   };
 }

@@ -9,6 +9,7 @@ import {
   selectActive,
   type EpochSnapshot,
 } from '../epoch/epoch-snapshot.ts';
+import { shortestEpochDuration } from '../format/epoch-parameters.ts';
 import type { EpochParameters } from '../format/parameters.ts';
 
 /** The state of index blobs in epochs, as their names tell it. */
@@ -26,6 +27,9 @@ export interface EpochSurvey {
   readonly unmergedEpochs: readonly number[];
   /** Settled epochs that no index blob is left of: what was written in them cannot be found. */
   readonly lostEpochs: readonly number[];
+  /** What the parameters ask of an epoch, and the least that they could. */
+  readonly minEpochDuration: EpochNanoseconds;
+  readonly shortestEpochDuration: EpochNanoseconds;
   /** Blobs of merged sets that lack a member, and when the youngest was written. */
   readonly incompleteSetBlobs: number;
   readonly youngestIncomplete: EpochNanoseconds | undefined;
@@ -50,6 +54,8 @@ export function surveyEpochs(
     mayAdvance: shouldAdvance(snapshot, parameters),
     unmergedEpochs: unmergedEpochs.filter((epoch) => uncompacted.has(epoch)),
     lostEpochs: unmergedEpochs.filter((epoch) => !uncompacted.has(epoch)),
+    minEpochDuration: parameters.minEpochDuration,
+    shortestEpochDuration: shortestEpochDuration(parameters),
     incompleteSetBlobs: incomplete.length,
     youngestIncomplete: incomplete.reduce<EpochNanoseconds | undefined>(
       (youngest, { timestamp }) => (timestamp > (youngest ?? 0n) ? timestamp : youngest),

@@ -2,6 +2,7 @@ import type { AbortOptions, BlobID, BlobStorage } from '../../blob/storage.ts';
 import type { Clock, RandomSource } from '../../clock.ts';
 import {
   EpochManager,
+  type DueSteps,
   type EpochCleanup,
   type EpochCompaction,
   type EpochStepOptions,
@@ -76,6 +77,10 @@ export class EpochIndexBlobs implements IndexBlobWriter {
 
   compactSingleEpoch(options: EpochStepOptions = {}): Promise<EpochCompaction | undefined> {
     return this.#epochs.compactSingleEpoch(this.#merge, options);
+  }
+
+  dueSteps(options: AbortOptions = {}): Promise<DueSteps> {
+    return this.#epochs.dueSteps(options);
   }
 
   compactRange(options: EpochStepOptions = {}): Promise<EpochCompaction | undefined> {
