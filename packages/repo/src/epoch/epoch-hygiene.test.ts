@@ -58,8 +58,8 @@ async function simulate(parameters: EpochParameters, spread: boolean): Promise<O
     if (!spread) time.advance(HOUR);
     for (const writer of writers) {
       if (spread) time.advance(HOUR / BigInt(WRITERS));
-      const bytes = encodeUtf8(`${written++}`);
-      await writer.writeIndexBlobs([{ name: `${bytes}-s1-c1`, bytes }]);
+      const number = written++;
+      await writer.writeIndexBlobs([{ name: `${number}-s1-c1`, bytes: encodeUtf8(`${number}`) }]);
     }
     maintenance.invalidate();
     while ((await maintenance.compactSingleEpoch(read)) !== undefined) maintenance.invalidate();

@@ -254,13 +254,9 @@ export class EpochManager {
     const cutoff = cleanupCutoff(snapshot, this.#options.parameters());
     if (cutoff === undefined) return NO_CLEANUP;
     const blobs = supersededBlobs(snapshot, cutoff);
-    const isWritten = ({ id }: BlobMetadata): boolean => id.startsWith(UNCOMPACTED_PREFIX);
-    await this.#cleanUp(blobs.filter(isWritten), cutoff, options);
-    await this.#cleanUp(
-      blobs.filter((blob) => !isWritten(blob)),
-      cutoff,
-      options,
-    );
+    await this.#cleanUp(blobs.filter(isUncompacted), cutoff, options);
+    const sets = blobs.filter((blob) => !isUncompacted(blob));
+    await this.#cleanUp(sets, cutoff, options);
     return { blobs, cutoff };
   }
 
@@ -354,4 +350,8 @@ export class EpochManager {
 
 function idsOf(blobs: Iterable<BlobMetadata>): readonly BlobID[] {
   return Array.from(blobs, ({ id }) => id);
+}
+
+function isUncompacted({ id }: BlobMetadata): boolean {
+  return id.startsWith(UNCOMPACTED_PREFIX);
 }

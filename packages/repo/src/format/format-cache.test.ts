@@ -86,7 +86,7 @@ describe('a format that was read lately', () => {
     await open();
     remembered = { ...remembered!, readAt: remembered!.readAt + MINUTE };
     expect((await open()).isRemembered).toBe(false);
-    remembered = { ...remembered!, formatBlob: encodeUtf8('{}') };
+    remembered = { ...remembered, formatBlob: encodeUtf8('{}') };
     expect((await open()).isRemembered).toBe(false);
     expect((await open()).isRemembered).toBe(true);
   });
