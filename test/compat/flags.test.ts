@@ -32,7 +32,6 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'repository repair s3': ['point-in-time'],
   'snapshot create': ['log-dir-detail', 'log-entry-detail', 'send-snapshot-report'],
   mount: ['fuse-allow-non-empty-mount', 'fuse-allow-other'],
-  'index optimize': ['drop-contents', 'max-small-blobs'],
   'benchmark compression': ['by-alloc', 'deprecated'],
 };
 

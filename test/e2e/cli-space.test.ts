@@ -28,7 +28,7 @@ describe('moving contents and freeing space from the command line', () => {
       name.endsWith('.f'),
     );
   const stored = (pack: string): boolean =>
-    files().some((name) => `${name.replaceAll('/', '')}` === `${pack}.f`);
+    files().some((name) => name.replaceAll('/', '') === `${pack}.f`);
   /** Makes everything that is stored look older. */
   const age = (hours: number): void => {
     const then = new Date(Date.now() - hours * HOUR_MS);

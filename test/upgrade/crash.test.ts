@@ -24,6 +24,7 @@ import {
 import { DyingStorage } from './breakable-storage.ts';
 
 const OWNER = 'upgrader@host';
+const FORMAT = parseBlobID('kopia.repository');
 const POISON =
   'n00000000000000000000000000000000-repository_unreadable_by_this_kopia_version_upgrade_required';
 
@@ -348,12 +349,51 @@ describe('an upgrade', () => {
     expect(await validateUpgrade(await environment(virtual, virtual.storage))).toBeUndefined();
   });
 
-  it('that Kopia took back after its commit had begun is mended', async () => {
+  it.each(['rollback', 'begin'] as const)(
+    'that Kopia took back after its commit had begun is mended by %s',
+    async (command) => {
+      const virtual = await oldRepository(1);
+      const expected = await virtual.read();
+      const format = await virtual.storage.getBlob(FORMAT);
+      await begin(virtual, { stopAfter: 'validation' });
+      await virtual.storage.putBlob(parseBlobID(POISON), new Uint8Array(10));
+      await virtual.storage.putBlob(FORMAT, format);
+      await expect(virtual.open()).rejects.toThrow(
+        expect.objectContaining({ code: 'UNSUPPORTED' }),
+      );
+      if (command === 'begin') expect(await begin(virtual)).toBe('committed');
+      else expect(await rollBack(virtual)).toBe('mended');
+      expect(await versionOf(virtual)).toBe(command === 'begin' ? 3 : 1);
+      await expectSound(virtual, expected);
+    },
+  );
+
+  it('survives a format from before it, as a copy in an old pack has it', async () => {
+    const virtual = await oldRepository(1);
+    const format = await virtual.storage.getBlob(FORMAT);
+    await begin(virtual);
+    const later = await virtual.snapshot({ later: uniqueText('after') }, '/after');
+    const expected = await virtual.read();
+    expect([...expected.keys()]).toContain(later.id);
+    await virtual.storage.putBlob(FORMAT, format);
+    const outdated = expect.objectContaining({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('repository upgrade begin'),
+    });
+    await expect(virtual.open()).rejects.toThrow(outdated);
+    await expect(rollBack(virtual)).rejects.toThrow(
+      expect.objectContaining({ code: 'UNSUPPORTED' }),
+    );
+    expect(await begin(virtual)).toBe('committed');
+    await expectSound(virtual, expected);
+  });
+
+  it('does not go on where the old index is marked as outdated and there is no new one', async () => {
     const virtual = await oldRepository(1);
     const expected = await virtual.read();
     await virtual.storage.putBlob(parseBlobID(POISON), new Uint8Array(10));
-    await expect(virtual.open()).rejects.toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }));
-    expect(await rollBack(virtual)).toBe('mended');
+    await expect(begin(virtual)).rejects.toThrow(expect.objectContaining({ code: 'CORRUPT_DATA' }));
+    expect(await rollBack(virtual)).toBe('rolled-back');
     await expectSound(virtual, expected);
   });
 });

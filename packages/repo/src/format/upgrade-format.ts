@@ -20,7 +20,7 @@ import type { FormatState } from './format-state.ts';
 import { changeFormatMembers, type FormatMembers } from './stored-format.ts';
 
 /** Copies of the format blob as it was before an upgrade, named after who upgrades. */
-export const BACKUP_PREFIX = 'kopia.repository.backup.';
+const BACKUP_PREFIX = 'kopia.repository.backup.';
 
 /** INVALID_ARGUMENT if the name cannot be part of a blob ID. */
 export function backupBlobID(ownerID: string): BlobID {

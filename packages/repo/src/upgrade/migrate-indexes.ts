@@ -87,6 +87,19 @@ export class IndexMigration {
     );
   }
 
+  /**
+   * For a repository whose legacy index blobs are marked as outdated although its format has no epochs: the format is
+   * an old one that was put back, and the epochs are what counts. CORRUPT_DATA if there are none.
+   */
+  async requireEpochs(options: AbortOptions): Promise<void> {
+    const { blobs } = await this.#epochReader().loadActive(options);
+    if (blobs.length > 0) return;
+    throw new CorruptDataError(
+      'the legacy index blobs are marked as outdated, and there are no newer ones: if nobody has written since, ' +
+        'take the upgrade back with `repository upgrade rollback --force`, then begin again',
+    );
+  }
+
   /** What the legacy index blobs say, and what the epochs make of it. */
   async compare(options: AbortOptions): Promise<IndexDifferences> {
     const { blobs: legacy } = await this.#legacy.loadActive(options);

@@ -31,6 +31,8 @@ export async function rollBackUpgrade(environment: UpgradeEnvironment): Promise<
   await manager.refresh(abort);
   if (manager.upgradeLock === undefined) {
     if (!isMarked || manager.current().epochParameters.enabled) throw noUpgrade();
+    const migration = await IndexMigration.open({ storage, formatManager: manager, clock, random });
+    await refuseLoss(migration, abort);
     await storage.deleteBlob(LEGACY_POISON_BLOB_ID, abort);
     return 'mended';
   }
@@ -54,6 +56,7 @@ export async function rollBackUpgrade(environment: UpgradeEnvironment): Promise<
   return 'rolled-back';
 }
 
+/** What only the epochs say would be gone: also after a format that is older than the upgrade was put back. */
 async function refuseLoss(
   migration: IndexMigration,
   abort: { signal?: AbortSignal },

@@ -146,22 +146,22 @@ class Upgrade {
     const parts = { storage: this.#storage, formatManager, clock, random };
     const migration = await IndexMigration.open(parts);
     if (isLegacy) {
-      const { inputs, outputs } = await migration.migrate(this.#abort);
+      if (await hasLegacyPoison(this.#storage, this.#abort))
+        await migration.requireEpochs(this.#abort);
+      else await this.#migrate(migration);
       await this.#refreshLock();
-      await storeFormatChanges(
-        this.#manager,
-        {
-          version: LATEST_VERSION,
-          indexVersion: 2,
-          epochParameters: DEFAULT_EPOCH_PARAMETERS,
-        },
-        this.#change,
-      );
-      this.#report({ type: 'migrated', inputs: inputs.length, outputs: outputs.length });
+      const epochParameters = DEFAULT_EPOCH_PARAMETERS;
+      const changes = { version: LATEST_VERSION, indexVersion: 2, epochParameters } as const;
+      await storeFormatChanges(this.#manager, changes, this.#change);
     }
     if (await isMigrating(this.#manager, this.#options.ownerID, this.#change)) {
       await this.#validate(migration);
     }
+  }
+
+  async #migrate(migration: IndexMigration): Promise<void> {
+    const { inputs, outputs } = await migration.migrate(this.#abort);
+    this.#report({ type: 'migrated', inputs: inputs.length, outputs: outputs.length });
   }
 
   /** Waits until every client has noticed the lock. */
@@ -244,12 +244,7 @@ export async function isMigrating(
   return backup === undefined || !backup.stored.format.epochParameters.enabled;
 }
 
-export function differencesError({
-  missing,
-  added,
-  changed,
-  examples,
-}: IndexDifferences): LongshoreError {
+function differencesError({ missing, added, changed, examples }: IndexDifferences): LongshoreError {
   return new LongshoreError(
     'CORRUPT_DATA',
     `the new index lacks ${missing} entries of the old one, has ${added} more and ${changed} others, such as for ` +

@@ -8,6 +8,7 @@ import type {
 import type { EpochNanoseconds, RandomSource } from '../../clock.ts';
 import { hasCode, LongshoreError } from '../../errors.ts';
 import type { MutableParameters } from '../../format/parameters.ts';
+import type { ContentID } from '../content-id.ts';
 import type { BlobSealer } from './blob-sealing.ts';
 import {
   encodeCleanupList,
@@ -104,6 +105,8 @@ export interface LegacyCompactionOptions extends AbortOptions {
    * their size: an older live entry in a blob left aside would come back.
    */
   readonly dropDeletedBeforeSeconds?: number;
+  /** Leave out the entries of these contents as well, whatever needs them. */
+  readonly dropContents?: ReadonlySet<ContentID>;
   /** How long what was merged stays; default: one hour. Less is safe only without other clients. */
   readonly settleTime?: EpochNanoseconds;
   /** Say what would be merged and deleted, but write and delete nothing. */
@@ -149,11 +152,11 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
 
   /** Merges index blobs if there are enough, and cleans up after earlier merges. Undefined if nothing was merged. */
   async compact(options: LegacyCompactionOptions = {}): Promise<LegacyCompaction | undefined> {
-    const { dropDeletedBeforeSeconds, dryRun = false } = options;
+    const { dropDeletedBeforeSeconds, dropContents, dryRun = false } = options;
     const abort = abortOptions(options);
     const { blobs } = await this.loadActive(abort);
     const { maxPackSize } = this.#options.parameters();
-    const dropping = dropDeletedBeforeSeconds !== undefined;
+    const dropping = dropDeletedBeforeSeconds !== undefined || dropContents !== undefined;
     const inputs = dropping ? blobs : selectForCompaction(blobs, maxPackSize);
     const worthwhile = inputs.length > 1 || (dropping && inputs.length > 0);
     let compaction: LegacyCompaction | undefined;
@@ -170,12 +173,12 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     options: LegacyCompactionOptions,
   ): Promise<LegacyCompaction> {
     const { fetcher, random, sealer, storage, parameters } = this.#options;
-    const { dropDeletedBeforeSeconds } = options;
+    const { dropDeletedBeforeSeconds, dropContents } = options;
     const abort = abortOptions(options);
     const randomSuffix = new Uint8Array(RANDOM_SUFFIX_LENGTH);
     random(randomSuffix);
     const version = parameters().indexVersion;
-    const merge = { ...abort, version, randomSuffix, dropDeletedBeforeSeconds };
+    const merge = { ...abort, version, randomSuffix, dropDeletedBeforeSeconds, dropContents };
     const files = await mergeIndexBlobs(fetcher, inputs, merge);
     const outputs: BlobMetadata[] = [];
     for (const file of files) {
@@ -245,8 +248,8 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
 function upgradedError(): LongshoreError {
   return new LongshoreError(
     'UNSUPPORTED',
-    'the indexes of this repository have been moved to epochs: open it again. If its format was taken back since, ' +
-      '`repository upgrade rollback --force` takes the indexes back too',
+    'the indexes of this repository have been moved to epochs: open it again. If that is of no help, its format blob ' +
+      'is older than its indexes: `repository upgrade begin` brings it up to date',
     { blobID: LEGACY_POISON_BLOB_ID },
   );
 }
