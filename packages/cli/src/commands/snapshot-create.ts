@@ -118,6 +118,7 @@ export const command: Command = defineCommand({
           );
         }
         const failures: string[] = [];
+        const errors: unknown[] = [];
         const leftOut: string[] = [];
         for (const path of paths) {
           if (context.stopSignal.aborted) {
@@ -133,6 +134,7 @@ export const command: Command = defineCommand({
               error instanceof Error ? (error.stack ?? line) : describeError(error),
             );
             failures.push(line);
+            errors.push(error);
           }
         }
         context.progress.clear();
@@ -142,7 +144,8 @@ export const command: Command = defineCommand({
           return;
         }
         for (const failure of failures) context.log.error(`longshore: ${failure}`);
-        throw new SilentFailure(`${failures.length} of ${paths.length} sources failed`);
+        const message = `${failures.length} of ${paths.length} sources failed`;
+        throw new SilentFailure(message, paths.length === 1 ? { cause: errors[0] } : {});
       },
       { parallel: true, recentFormat: true },
     );
