@@ -50,7 +50,9 @@ export function inPlaceOutcomes(
   return batch.map(({ places = [] }, index) => {
     const first = place;
     place += places.length;
-    const [state = OPEN_FAILED, offset, length = 0, mended] = outcomes.subarray(OUTCOME_LENGTH * index);
+    const [state = OPEN_FAILED, offset, length = 0, mended] = outcomes.subarray(
+      OUTCOME_LENGTH * index,
+    );
     const repaired = mended === 1;
     switch (state) {
       case OPEN_FAILED:

@@ -1,6 +1,27 @@
-import type { ObjectID, Repository } from '@longshore/repo';
+import { objectReference, type ContentID, type ObjectID, type Repository } from '@longshore/repo';
 import type { DirEntry, DirManifest, DirSummary } from '../dir-manifest.ts';
 import { readDirectory } from '../repository-entry.ts';
+
+/** Subdirectories whose manifests are fetched together. */
+const MAX_READ_AHEAD = 1000;
+
+/** They will be asked for one after another. What cannot be read fails then. */
+async function readSubdirectoriesAhead(
+  { contents }: Repository,
+  { entries }: DirManifest,
+  signal: AbortSignal,
+): Promise<void> {
+  const ids: ContentID[] = [];
+  for (const { type, objectID } of entries) {
+    if (type === 'd' && objectID !== undefined) ids.push(objectReference(objectID).contentID);
+    if (ids.length === MAX_READ_AHEAD) break;
+  }
+  try {
+    if (ids.length > 1) await contents.readAhead(ids, { signal });
+  } catch {
+    signal.throwIfAborted();
+  }
+}
 
 /** A directory as an earlier snapshot holds it: asked for entries that did not change since. */
 export class PreviousDirectory {
@@ -41,6 +62,7 @@ export class PreviousDirectory {
       try {
         const manifest = await readDirectory(repository, objectID, { signal });
         loaded.push(new PreviousDirectory(objectID, manifest));
+        await readSubdirectoriesAhead(repository, manifest, signal);
       } catch (error) {
         signal.throwIfAborted();
         onUnreadable(entry, error);
