@@ -72,6 +72,18 @@ export function decodeBase64(text: string, what: string): Uint8Array {
   }
 }
 
+/** Memory below this is left to the collector. */
+const DISCARDED_LENGTH = 16_384;
+
+/**
+ * Gives memory back at once that nobody will look at again: left to the collector, buffers of contents add up to
+ * many times what is in use. The bytes must be the only use of their buffer; views of a part and shared memory stay.
+ */
+export function discardBytes({ buffer, byteLength }: Uint8Array): void {
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return;
+  if (byteLength >= DISCARDED_LENGTH) buffer.transfer(0);
+}
+
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;

@@ -27,6 +27,7 @@ export interface Compressor {
   readonly name: CompressorName;
   readonly headerID: number;
   /** Undefined for algorithms that are only read (`lz4`). */
+  /** The result lies in memory of its own, which the caller may discard. */
   readonly compress: ((data: Uint8Array) => Uint8Array) | undefined;
   /**
    * At most `maxLength` bytes come out; more, or a damaged stream, is CORRUPT_DATA naming `what`.

@@ -2,7 +2,7 @@ import type { CompressorName } from '../compression/compressor.ts';
 import type { CompressorTable } from '../compression/compressor-table.ts';
 import type { ErrorCorrection } from '../ecc/reed-solomon-crc32.ts';
 import type { ContentCipher } from '../encryption/content-cipher.ts';
-import { equalBytes } from '../bytes.ts';
+import { discardBytes, equalBytes } from '../bytes.ts';
 import { CorruptDataError, LongshoreError } from '../errors.ts';
 import type { ContentHash } from '../hashing/content-hash.ts';
 import { contentHashBytes } from './content-id.ts';
@@ -64,6 +64,7 @@ export class ContentKernel {
     const compressed = this.#compress(content.data, content.compressor);
     const payload = compressed?.payload ?? content.data;
     const length = this.sealItemInto(payload, sealingIV(content.hash), target);
+    if (compressed !== undefined) discardBytes(compressed.payload);
     return { length, compressionHeaderID: compressed?.headerID ?? 0 };
   }
 
@@ -160,8 +161,12 @@ export class ContentKernel {
       throw new LongshoreError('UNSUPPORTED', `compression ${name} can only be read`);
     }
     const stream = compress(data);
-    if (COMPRESSION_HEADER_LENGTH + stream.length >= data.length) return undefined;
-    return { payload: withCompressionHeader(headerID, stream), headerID };
+    try {
+      if (COMPRESSION_HEADER_LENGTH + stream.length >= data.length) return undefined;
+      return { payload: withCompressionHeader(headerID, stream), headerID };
+    } finally {
+      discardBytes(stream);
+    }
   }
 
   #decompress(plaintext: Uint8Array, info: ContentInfo, what: string): Uint8Array {

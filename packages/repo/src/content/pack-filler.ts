@@ -25,7 +25,7 @@ export class PackFiller {
   constructor(options: PackFillerOptions) {
     const { preparer } = options;
     this.#options = options;
-    this.#staging = new Pool(2 * preparer.parallelism, () =>
+    this.#staging = new Pool(preparer.parallelism + 1, () =>
       preparer.createBuffer(this.#groupLimit),
     );
   }

@@ -49,7 +49,7 @@ function gzipCompressor(name: CompressorName, level: number): Compressor {
     name,
     headerID: COMPRESSION_HEADER_IDS[name],
     compress: (data) =>
-      plainBytes(gzipSync(data, { level, chunkSize: deflateChunkSize(data.length) })),
+      ownBytes(gzipSync(data, { level, chunkSize: deflateChunkSize(data.length) })),
     decompress: nativeDecompress('gzip', gunzipSync),
   };
 }
@@ -59,7 +59,7 @@ function deflateCompressor(name: CompressorName, level: number): Compressor {
     name,
     headerID: COMPRESSION_HEADER_IDS[name],
     compress: (data) =>
-      plainBytes(deflateRawSync(data, { level, chunkSize: deflateChunkSize(data.length) })),
+      ownBytes(deflateRawSync(data, { level, chunkSize: deflateChunkSize(data.length) })),
     decompress: nativeDecompress('DEFLATE', inflateRawSync),
   };
 }
@@ -69,7 +69,7 @@ function zstdCompressor(name: CompressorName, level: number): Compressor {
     name,
     headerID: COMPRESSION_HEADER_IDS[name],
     compress: (data) =>
-      plainBytes(
+      ownBytes(
         zstdCompressSync(data, {
           // With the size known in front and room for the bound, libzstd writes in one go: a fifth faster.
           pledgedSrcSize: data.length,
@@ -130,6 +130,17 @@ function nativeDecompress(
 interface WithInfo {
   readonly buffer: Uint8Array;
   readonly engine: { readonly bytesWritten: number };
+}
+
+/**
+ * What a compressor returned, in memory of its length. `node:zlib` returns a view of the whole output buffer, for the
+ * largest result: as large as the input, and held as long as the view.
+ */
+function ownBytes(buffer: Buffer<ArrayBuffer>): Uint8Array {
+  const own = new Uint8Array(buffer);
+  // Smaller ones lie in the pool that Node's buffers share.
+  if (buffer.buffer.byteLength > 2 * Buffer.poolSize) buffer.buffer.transfer(0);
+  return own;
 }
 
 /** `slice` of a Node buffer does not copy: callers get what the contract names. */

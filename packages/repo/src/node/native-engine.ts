@@ -25,7 +25,7 @@ export interface NativeEngineOptions {
   readonly workers?: number;
   /**
    * Buffers of plaintext, each of the splitter's largest segment and 1 MiB, at least 1. Default: two for each
-   * worker and six for files being read.
+   * worker and four for files being read.
    */
   readonly slots?: number;
 }
@@ -43,7 +43,7 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
       `${workers} workers: 1 to ${MAX_WORKERS} possible`,
     );
   }
-  const slotCount = options.slots ?? 2 * workers + 6;
+  const slotCount = options.slots ?? 2 * workers + 4;
   if (!Number.isInteger(slotCount) || slotCount < 1) {
     throw new LongshoreError('INVALID_ARGUMENT', `${slotCount} slots: at least 1 is needed`);
   }
