@@ -93,7 +93,7 @@ describe.each(PACKAGES)('the package %s', (name) => {
     const listed = await runSuccessfully('tar', ['-tzf', tarball(name)], { cwd: folder });
     const files = listed.trim().split('\n');
     expect(files).toEqual(expect.arrayContaining(['package/LICENSE', 'package/README.md']));
-    const programs = files.filter((file) => /^package\/dist\/.*\.js$/.test(file));
+    const programs = files.filter((file) => /^package\/(dist|bundle)\/.*\.js$/.test(file));
     expect(programs.length).toBeGreaterThan(0);
     expect(files).toEqual(expect.arrayContaining(programs.map((program) => `${program}.map`)));
     // Nobody imports the command.
@@ -102,7 +102,7 @@ describe.each(PACKAGES)('the package %s', (name) => {
       expect.arrayContaining(typed.map((program) => program.replace(/\.js$/, '.d.ts'))),
     );
     const known = /^package\/(LICENSE|README\.md|package\.json|bin\/longshore\.js)$/;
-    const built = /^package\/dist\/.*\.(js|js\.map|d\.ts)$/;
+    const built = /^package\/(dist|bundle)\/.*\.(js|js\.map|d\.ts)$/;
     expect(files.filter((file) => !known.test(file) && !built.test(file))).toEqual([]);
     expect(files.filter((file) => /\.test\.|-fixture\.|-world\.|\/fake-/.test(file))).toEqual([]);
     const manifest = await runSuccessfully(

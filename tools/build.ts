@@ -8,8 +8,7 @@ for (const name of ['chunker', 'repo', 'snapshot', 'cli']) {
   rmSync(`${root}packages/${name}/dist`, { recursive: true, force: true });
 }
 const compiler = `${root}node_modules/typescript/bin/tsc`;
-const { status } = spawnSync(process.execPath, [compiler, '-b', 'tsconfig.build.json'], {
-  cwd: root,
-  stdio: 'inherit',
-});
-process.exitCode = status ?? 1;
+for (const step of [[compiler, '-b', 'tsconfig.build.json'], [`${root}tools/bundle-command.ts`]]) {
+  const { status } = spawnSync(process.execPath, step, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}

@@ -32,17 +32,23 @@ function fromSources(): boolean {
   return (process.env[SOURCES_VARIABLE] ?? '') !== '';
 }
 
-/** Compiles all packages and the runners, as far as their sources changed. */
+/** Compiles all packages and the runners, as far as their sources changed, and bundles the command. */
 export function buildAll(): void {
   if (fromSources()) return;
   const compiler = join(PROJECT_ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  for (const project of ['tsconfig.build.json', 'bench/tsconfig.json']) {
-    const { status, stdout } = spawnSync(process.execPath, [compiler, '-b', project], {
+  for (const step of [
+    [compiler, '-b', 'tsconfig.build.json'],
+    [compiler, '-b', 'bench/tsconfig.json'],
+    [join(PROJECT_ROOT, 'tools', 'bundle-command.ts')],
+  ]) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, step, {
       cwd: PROJECT_ROOT,
       encoding: 'utf8',
     });
     if (status !== 0) {
-      throw new Error(`${project} does not compile (--no-build takes what is there):\n${stdout}`);
+      throw new Error(
+        `${step.join(' ')} fails (--no-build takes what is there):\n${stdout}${stderr}`,
+      );
     }
   }
 }
@@ -69,10 +75,7 @@ export function longshoreVersion(): string {
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 
-/** Whether the command has been compiled as far as snapshots. */
+/** Whether the command has been built. */
 export function isCommandBuilt(): boolean {
-  const dist = join(PROJECT_ROOT, 'packages', 'cli', 'dist', 'commands');
-  return ['snapshot-create', 'snapshot-verify', 'restore'].every((name) =>
-    existsSync(join(dist, `${name}.js`)),
-  );
+  return existsSync(join(PROJECT_ROOT, 'packages', 'cli', 'bundle', 'main.js'));
 }

@@ -65,7 +65,7 @@ async function start() {
     if (name !== 'ExperimentalWarning') Reflect.apply(emitWarning, process, [warning, ...rest]);
   };
   nodeModule.enableCompileCache?.();
-  const built = new URL('../dist/main.js', import.meta.url);
+  const built = new URL('../bundle/main.js', import.meta.url);
   const source = new URL('../src/main.ts', import.meta.url);
   const fromSource = existsSync(source);
   if (fromSource) {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import {
   createRepository,
   describeError,
@@ -33,7 +34,7 @@ import { SilentFailure } from '../exit-codes.ts';
 import { defineCommand, requiredArgument, type Command } from '../grammar/command.ts';
 import { formatBytes } from '../output/units.ts';
 import { UploadProgress } from '../progress/upload-progress.ts';
-import { packageVersion } from '../version.ts';
+import { PACKAGE_FOLDER, packageVersion } from '../version.ts';
 
 const PASSWORD_BYTES = 24;
 
@@ -236,7 +237,7 @@ function quoted(path: string): string {
 
 /** How to call this program from anywhere: in a checkout nothing of it is on the PATH. */
 function ownCommand(): string {
-  const checkout = join(import.meta.dirname, '..', '..', '..', '..');
+  const checkout = fileURLToPath(new URL('../..', PACKAGE_FOLDER));
   const linked = join(checkout, 'node_modules', '.bin', 'longshore');
   const isCheckout = existsSync(join(checkout, 'pnpm-workspace.yaml'));
   return isCheckout && existsSync(linked) ? linked : 'longshore';

@@ -161,7 +161,10 @@ export async function computing(parallel: boolean): Promise<{
   readonly engine?: ContentEngineFactory;
 }> {
   const { nativeAlgorithms, nativeEngine } = await import('@longshore/repo/node');
-  return { algorithms: nativeAlgorithms(), ...(parallel ? { engine: nativeEngine() } : {}) };
+  return {
+    algorithms: nativeAlgorithms(),
+    ...(parallel ? { engine: nativeEngine({ startThreads: true }) } : {}),
+  };
 }
 
 /** Says which repository a wrong password was for. */

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { ContentKernel } from '../content/content-kernel.ts';
 import { createContentKernel } from '../content/create-kernel.ts';
 import { sealBatch } from '../content/in-thread-preparer.ts';
@@ -21,17 +21,34 @@ import { openInPlace, owned } from './open-in-place.ts';
 import { readWholeFile } from './whole-file.ts';
 import { packError } from './worker-error.ts';
 
-const setup = workerData as ContentWorkerSetup;
 const port = parentPort;
 invariant(port !== null, 'the content worker runs as a worker thread');
-const heap = setup.memory.buffer;
-// Requests wait in the port until the kernels are compiled.
-const algorithms = nativeAlgorithms({ memory: setup.memory, scratchOffset: setup.scratchOffset });
-const kernel = await createContentKernel(algorithms, setup.format);
-port.on('message', (request: ContentWorkerRequest) => {
-  const { reply, transfer } = answer(kernel, request);
-  port.postMessage(reply, transfer);
+/** The shared memory of the repository that this worker computes for. */
+let heap: ArrayBufferLike;
+let kernel: ContentKernel | undefined;
+let starting: Promise<ContentKernel> | undefined;
+
+// The first message says for which repository: a thread may be started before that is known.
+port.on('message', (message: ContentWorkerSetup | ContentWorkerRequest) => {
+  if ('format' in message) starting = start(message);
+  else if (kernel !== undefined) respond(kernel, message);
+  else void starting?.then((started) => respond(started, message));
 });
+
+async function start({
+  format,
+  memory,
+  scratchOffset,
+}: ContentWorkerSetup): Promise<ContentKernel> {
+  heap = memory.buffer;
+  kernel = await createContentKernel(nativeAlgorithms({ memory, scratchOffset }), format);
+  return kernel;
+}
+
+function respond(kernel: ContentKernel, request: ContentWorkerRequest): void {
+  const { reply, transfer } = answer(kernel, request);
+  port?.postMessage(reply, transfer);
+}
 
 function answer(
   kernel: ContentKernel,

@@ -4,7 +4,7 @@ import type { ContentEngineFactory } from '../content/content-engine.ts';
 import type { KernelFormat } from '../content/create-kernel.ts';
 import { LongshoreError } from '../errors.ts';
 import { HASH_SCRATCH_SIZE } from './native-algorithms.ts';
-import { WorkerPreparer } from './worker-preparer.ts';
+import { startContentThread, WorkerPreparer } from './worker-preparer.ts';
 
 const WASM_PAGE_SIZE = 64 * 1024;
 
@@ -28,6 +28,11 @@ export interface NativeEngineOptions {
    * worker and four for files being read.
    */
   readonly slots?: number;
+  /**
+   * Starts the threads now and not with their first work, for a process that is about to open a repository and to write
+   * to it. They belong to the first engine that is made.
+   */
+  readonly startThreads?: boolean;
 }
 
 /**
@@ -47,6 +52,10 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
   if (!Number.isInteger(slotCount) || slotCount < 1) {
     throw new LongshoreError('INVALID_ARGUMENT', `${slotCount} slots: at least 1 is needed`);
   }
+  const threads =
+    options.startThreads === true ? Array.from({ length: workers }, startContentThread) : [];
+  // One that ends before it has work is replaced then.
+  for (const thread of threads) thread.on('error', () => undefined);
   return async ({ format, kernel, minimumSlotSize }) => {
     const slotSize = Math.max(MIN_SLOT_SIZE, minimumSlotSize);
     // One scratch region for each worker and one for the splitters of the calling thread.
@@ -65,6 +74,7 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
       slotSize,
       slotCount,
       reading: { offset: readingOffset, bufferLength, count: bufferCount },
+      threads: threads.splice(0),
       setups: Array.from({ length: workers }, (_, index) => ({
         format: kernelFormat(format),
         memory,

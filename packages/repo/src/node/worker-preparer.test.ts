@@ -13,8 +13,8 @@ import { createInThreadPreparer, createSlotPool } from '../content/in-thread-pre
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { portableAlgorithms } from '../portable-algorithms.ts';
 import { nativeAlgorithms } from './native-algorithms.ts';
-import { nativeEngine } from './native-engine.ts';
-import { createCopy, WorkerPreparer } from './worker-preparer.ts';
+import { nativeEngine, type NativeEngineOptions } from './native-engine.ts';
+import { createCopy, startContentThread, WorkerPreparer } from './worker-preparer.ts';
 
 const SLOT_SIZE = 2 * 1024 * 1024;
 const PACK = parseBlobID('p00112233445566778899aabbccddeeff-s0123456789abcdef147');
@@ -41,10 +41,13 @@ function inThread(
   };
 }
 
-async function workers(format: RepositoryFormat): Promise<ContentPreparer> {
+async function workers(
+  format: RepositoryFormat,
+  engineOptions: NativeEngineOptions = {},
+): Promise<ContentPreparer> {
   const algorithms = nativeAlgorithms();
   const kernel = await createContentKernel(algorithms, format);
-  const engine = await nativeEngine({ workers: 2, slots: 4 })({
+  const engine = await nativeEngine({ workers: 2, slots: 4, ...engineOptions })({
     format,
     algorithms,
     kernel,
@@ -90,6 +93,10 @@ describe.each([
   ['in thread, portable', inThread(portableAlgorithms)],
   ['in thread, native', inThread(nativeAlgorithms)],
   ['on workers', workers],
+  [
+    'on threads that run already',
+    (format: RepositoryFormat) => workers(format, { startThreads: true }),
+  ],
 ] as const)('a preparer %s', (_, create) => {
   it('hashes as the reference does, alone and in batches, and leaves the data alone', async () => {
     const format = await worldFormat();
@@ -301,6 +308,29 @@ describe('workers', () => {
     });
     const failed = await Promise.allSettled(Array.from({ length: 7 }, () => hopeless.hash([data])));
     expect(failed.map(({ status }) => status)).toEqual(Array.from({ length: 7 }, () => 'rejected'));
+  });
+
+  it('start anew in the place of a thread that ended before it had work', async () => {
+    const format = await worldFormat();
+    const kernel = await createContentKernel(nativeAlgorithms(), format);
+    const memory = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true });
+    const ended = startContentThread();
+    await ended.terminate();
+    const spare = startContentThread();
+    await using preparer = new WorkerPreparer({
+      kernel,
+      memory,
+      slotsOffset: 0,
+      slotSize: 1024,
+      slotCount: 1,
+      setups: [{ format, memory, scratchOffset: 0 }],
+      threads: [spare, ended],
+    });
+    const data = seededBytes(1, 100_000);
+    const [hash] = await preparer.hash([data]);
+    expect(hash).toEqual(kernel.parts.hash.hash(data));
+    await preparer[Symbol.asyncDispose]();
+    expect(spare.threadId).toBe(-1);
   });
 
   it('do not hold the process when they are idle', () => {

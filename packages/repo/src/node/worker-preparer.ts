@@ -56,6 +56,8 @@ export interface WorkerPreparerOptions {
   };
   /** One for each worker. */
   readonly setups: readonly ContentWorkerSetup[];
+  /** Already running, for the first workers. They end with the preparer. */
+  readonly threads?: readonly Worker[];
 }
 
 interface Task {
@@ -81,13 +83,16 @@ export class WorkerPreparer implements ContentPreparer {
   readonly #unused: ContentWorkerSetup[];
   readonly #workers: Set<PreparingWorker> = new Set();
   readonly #waiting: Task[] = [];
+  /** Threads that no worker runs on yet. */
+  readonly #spare: Worker[];
   #disposed = false;
 
   constructor(options: WorkerPreparerOptions) {
-    const { kernel, memory, slotsOffset, slotSize, slotCount, setups } = options;
+    const { kernel, memory, slotsOffset, slotSize, slotCount, setups, threads = [] } = options;
     this.#kernel = kernel;
     this.#memory = memory;
     this.#unused = [...setups];
+    this.#spare = [...threads];
     this.parallelism = setups.length;
     let made = 0;
     this.slots = createSlotPool({
@@ -213,7 +218,10 @@ export class WorkerPreparer implements ContentPreparer {
     this.#disposed = true;
     const error = new LongshoreError('ABORTED', 'the repository was closed');
     for (const task of this.#waiting.splice(0)) task.reject(error);
-    await Promise.all([...this.#workers].map((worker) => worker.terminate(error)));
+    await Promise.all([
+      ...[...this.#workers].map((worker) => worker.terminate(error)),
+      ...this.#spare.map((thread) => thread.terminate()),
+    ]);
   }
 
   /** A task that a worker has begun is waited for, whatever the signal says: it may be writing to its target. */
@@ -249,8 +257,15 @@ export class WorkerPreparer implements ContentPreparer {
     return partner < 0 ? task : pairedTask(task, this.#waiting.splice(partner, 1)[0]!);
   }
 
+  /** One that has ended meanwhile would never answer. */
+  #takeThread(): Worker {
+    const spare = this.#spare.pop();
+    if (spare === undefined) return startContentThread();
+    return spare.threadId < 0 ? this.#takeThread() : spare;
+  }
+
   #startWorker(setup: ContentWorkerSetup): void {
-    const worker = new PreparingWorker(setup, {
+    const worker = new PreparingWorker(this.#takeThread(), setup, {
       onFree: () => {
         this.#dispatch();
       },
@@ -285,6 +300,19 @@ export class WorkerPreparer implements ContentPreparer {
   }
 }
 
+/** A thread that waits for its setup. It does not hold the process open. */
+export function startContentThread(): Worker {
+  const fromSource = import.meta.url.endsWith('.ts');
+  const url = new URL(`./content-worker.${fromSource ? 'ts' : 'js'}`, import.meta.url);
+  const thread = new Worker(url, {
+    name: 'longshore-content',
+    execArgv: fromSource ? ['--conditions=longshore-source'] : [],
+  });
+  // Work in flight holds the process open by itself; an idle worker must not.
+  thread.unref();
+  return thread;
+}
+
 interface PreparingWorkerEvents {
   /** It has room for a task. */
   readonly onFree: () => void;
@@ -299,17 +327,9 @@ class PreparingWorker {
   #nextID = 0;
   #ended = false;
 
-  constructor(setup: ContentWorkerSetup, events: PreparingWorkerEvents) {
+  constructor(thread: Worker, setup: ContentWorkerSetup, events: PreparingWorkerEvents) {
+    this.#worker = thread;
     this.#events = events;
-    const fromSource = import.meta.url.endsWith('.ts');
-    const url = new URL(`./content-worker.${fromSource ? 'ts' : 'js'}`, import.meta.url);
-    this.#worker = new Worker(url, {
-      name: 'longshore-content',
-      workerData: setup,
-      execArgv: fromSource ? ['--conditions=longshore-source'] : [],
-    });
-    // Work in flight holds the process open by itself; an idle worker must not.
-    this.#worker.unref();
     this.#worker.on('message', (reply: ContentWorkerReply) => {
       this.#settle(reply);
     });
@@ -323,6 +343,7 @@ class PreparingWorker {
     this.#worker.on('exit', (code) => {
       this.#end(new Error(`a content worker ended with code ${code}`));
     });
+    this.#worker.postMessage(setup, []);
   }
 
   get load(): number {
