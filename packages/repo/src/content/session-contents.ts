@@ -9,7 +9,7 @@ import { COMPRESSION_HEADER_IDS, type CompressorName } from '../compression/comp
 import { LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { contentNotFound, type CommittedContents } from './committed-contents.ts';
-import { contentPrefix, makeContentID, type ContentID, type ContentPrefix } from './content-id.ts';
+import { makeContentID, type ContentID, type ContentPrefix } from './content-id.ts';
 import { compareContentInfo, type ContentInfo } from './content-info.ts';
 import { MAX_CONTENT_LENGTH } from './content-kernel.ts';
 import type { ContentManager, ContentWriteEvents, WriteContentOptions } from './content-manager.ts';
@@ -102,11 +102,9 @@ export class SessionContents implements ContentManager {
   *iterateContents(options: IterateContentsOptions = {}): Generator<ContentInfo, void, void> {
     const { prefix, includeDeleted = false } = options;
     const own = new Map<ContentID, ContentInfo>();
-    for (const entries of [this.#previous?.entries, this.#batch.entries]) {
-      for (const info of entries ?? []) {
-        if (prefix === undefined || contentPrefix(info.contentID) === prefix) {
-          own.set(info.contentID, winner(info, own.get(info.contentID)) ?? info);
-        }
+    for (const pending of [this.#previous?.entries, this.#batch.entries]) {
+      for (const info of pending?.entries(prefix) ?? []) {
+        own.set(info.contentID, winner(info, own.get(info.contentID)) ?? info);
       }
     }
     const sorted = [...own.keys()].sort();

@@ -97,6 +97,11 @@ export class EntryTable {
     return this.#chunkOf(row).keys.subarray(start, start + this.keySize);
   }
 
+  /** First byte of the key of a row: the character of its prefix, or 0. */
+  prefixAt(row: number): number {
+    return this.#chunkOf(row).keys[(row % ROWS_PER_CHUNK) * this.keySize]!;
+  }
+
   /** Order of the keys of two rows: negative, zero or positive. */
   compareKeys(a: number, b: number): number {
     const keysA = this.#chunkOf(a).keys;
@@ -124,6 +129,9 @@ export class EntryTable {
   }
 
   #internPack(name: BlobID): number {
+    // Contents come pack by pack.
+    const last = this.#packs.length - 1;
+    if (this.#packs[last] === name) return last;
     const known = this.#packNumbers.get(name);
     if (known !== undefined) return known;
     const packNumber = this.#packs.length;

@@ -171,6 +171,14 @@ describe('the pending index', () => {
         expect(new Map(Array.from(pending, (info) => [info.contentID, info]))).toEqual(expected);
         for (const [id, info] of expected) expect(pending.find(id)).toEqual(info);
         expect(pending.find(parseContentID('ff'.repeat(16)))).toBeUndefined();
+        for (const prefix of [
+          '',
+          ...new Set(list.map(({ contentID }) => contentPrefix(contentID))),
+        ]) {
+          expect([...pending.entries(prefix)]).toEqual(
+            [...pending].filter(({ contentID }) => contentPrefix(contentID) === prefix),
+          );
+        }
         expect(buildIndexFromRecords(pending.records(), { version: 2 })).toEqual(
           buildIndex(expected.values(), { version: 2 }),
         );

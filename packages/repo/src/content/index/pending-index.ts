@@ -1,5 +1,5 @@
 import { invariant } from '../../errors.ts';
-import type { ContentID } from '../content-id.ts';
+import type { ContentID, ContentPrefix } from '../content-id.ts';
 import { compareContentInfo, type ContentInfo } from '../content-info.ts';
 import { ContentKeyEncoder } from './content-key.ts';
 import { EntryTable } from './entry-table.ts';
@@ -58,9 +58,16 @@ export class PendingIndex {
     return recordToInfo(record, id);
   }
 
-  /** In the order in which contents were first put. */
-  *entries(): Generator<ContentInfo, void> {
-    for (const record of this.records()) yield recordToInfo(record);
+  /** In the order in which contents were first put; with `prefix` those that have it, without looking closer at others. */
+  *entries(prefix?: ContentPrefix): Generator<ContentInfo, void> {
+    const table = this.#table;
+    const wanted = prefix === undefined || prefix === '' ? 0 : prefix.charCodeAt(0);
+    const record = createIndexRecord();
+    for (let row = 0; row < this.size; row++) {
+      if (prefix !== undefined && table?.prefixAt(row) !== wanted) continue;
+      table?.read(row, record);
+      yield recordToInfo(record);
+    }
   }
 
   /** The same as one reused record, valid until the next step. */
