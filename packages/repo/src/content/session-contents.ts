@@ -9,7 +9,7 @@ import { COMPRESSION_HEADER_IDS, type CompressorName } from '../compression/comp
 import { LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { contentNotFound, type CommittedContents } from './committed-contents.ts';
-import { makeContentID, type ContentID, type ContentPrefix } from './content-id.ts';
+import { contentPrefix, makeContentID, type ContentID, type ContentPrefix } from './content-id.ts';
 import { compareContentInfo, type ContentInfo } from './content-info.ts';
 import { MAX_CONTENT_LENGTH } from './content-kernel.ts';
 import type { ContentManager, ContentWriteEvents, WriteContentOptions } from './content-manager.ts';
