@@ -84,7 +84,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
  * Types count. Source: ARCHITECTURE.md.
  */
 const REPO_LAYERS: readonly (readonly string[])[] = [
-  ['errors.ts', 'bytes.ts', 'clock.ts'],
+  ['errors.ts', 'bytes.ts', 'clock.ts', 'memory-plan.ts'],
   ['blob', 'parallel.ts'],
   ['compression', 'hashing', 'encryption', 'ecc', 'kernels', 'algorithms.ts'],
   ['format'],

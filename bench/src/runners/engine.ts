@@ -34,10 +34,8 @@ import { openTarget } from './engine-storage.ts';
  */
 
 const MAX_CACHE_BYTES = 5 * 1000 ** 3;
-/** Plaintext buffers of low-memory mode: two files being read and one being prepared. */
-const LOW_MEMORY_SLOTS = 4;
-/** What low-memory mode restores and verifies with: contents of the largest segment must fit. */
-const LOW_MEMORY_READS = { memoryLimit: 48 * 1024 ** 2, parallel: 2 } as const;
+/** Bytes of the process in low-memory mode. */
+const LOW_MEMORY_LIMIT = 250e6;
 
 type Engine = Pick<
   OpenOptions,
@@ -57,9 +55,8 @@ function engineOptions({
     algorithms: nativeAlgorithms(),
     engine: nativeEngine({
       ...(workers === undefined ? {} : { workers }),
-      ...(lowMemory ? { workers: 1, slots: LOW_MEMORY_SLOTS } : {}),
+      ...(lowMemory ? { memoryLimit: LOW_MEMORY_LIMIT } : {}),
     }),
-    ...(lowMemory ? { parallelUploads: 1 } : {}),
     ...(cacheFolder === undefined
       ? {}
       : {
@@ -115,29 +112,30 @@ async function snapshot(
   };
 }
 
+/** What reading in bulk may hold. */
+function readLimit({ memoryPlan }: OpenWritableRepository): { readonly memoryLimit?: number } {
+  return memoryPlan === undefined ? {} : { memoryLimit: memoryPlan.readBytes };
+}
+
 async function restore(
   repository: OpenWritableRepository,
   { rootObjectID, path, target }: EngineTask & { kind: 'restore' },
-  { lowMemory = false }: EngineRequest,
 ): Promise<EngineAnswer> {
   const root = entryOfObject(parseObjectID(rootObjectID));
   const entry = path === '' ? root : await findEntry(repository, root, path);
   await using output = openLocalOutput(target);
-  await restoreSnapshot(repository, entry, output, lowMemory ? LOW_MEMORY_READS : {});
+  await restoreSnapshot(repository, entry, output, readLimit(repository));
   return {};
 }
 
-async function verify(
-  repository: OpenWritableRepository,
-  { lowMemory = false }: EngineRequest,
-): Promise<EngineAnswer> {
+async function verify(repository: OpenWritableRepository): Promise<EngineAnswer> {
   const snapshots = await listSnapshots(repository);
   const roots = snapshots.flatMap(({ id, rootEntry }) =>
     rootEntry === undefined ? [] : [{ name: id, entry: rootEntry }],
   );
   const { files, bytesRead, errorCount } = await verifySnapshots(repository, roots, {
     verifyFilesPercent: 100,
-    ...(lowMemory ? LOW_MEMORY_READS : {}),
+    ...readLimit(repository),
   });
   if (errorCount > 0) throw new Error(`${errorCount} errors`);
   return { files, bytes: bytesRead, errors: errorCount };
@@ -192,9 +190,9 @@ async function run(request: EngineRequest): Promise<EngineAnswer> {
     case 'snapshot':
       return await snapshot(repository, task, request);
     case 'restore':
-      return await restore(repository, task, request);
+      return await restore(repository, task);
     case 'verify':
-      return await verify(repository, request);
+      return await verify(repository);
     case 'list':
       return { snapshots: (await listSnapshots(repository)).length };
     default:

@@ -1,5 +1,5 @@
 import { flag, refusedFlag, type FlagValues, type Flags } from './grammar/flag.ts';
-import { decimal, duration, integer, oneOf, text } from './grammar/value-flags.ts';
+import { byteSize, decimal, duration, integer, oneOf, text } from './grammar/value-flags.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warning', 'error'] as const;
 
@@ -25,6 +25,10 @@ export const GLOBAL_FLAGS = {
     hidden: true,
     default: 300_000_000n,
   }),
+  'memory-limit': byteSize(
+    'Memory that longshore may take, such as 400MB (default: nine tenths of the limit of its control group).',
+    { env: 'LONGSHORE_MEMORY_LIMIT' },
+  ),
   'log-level': oneOf(LOG_LEVELS)('Least severe messages shown on the console.', {
     default: 'info',
   }),

@@ -87,6 +87,7 @@ export {
 export { crc32 } from './compression/crc32.ts';
 export type { CompressorTable } from './compression/compressor-table.ts';
 export { createMemoryCache, type ContentCache } from './content/content-cache.ts';
+export { planMemory, type MemoryDemand, type MemoryPlan } from './memory-plan.ts';
 export type { ContentEngine, ContentEngineFactory } from './content/content-engine.ts';
 export {
   contentPrefix,

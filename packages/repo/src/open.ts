@@ -60,7 +60,7 @@ export interface OpenOptions<S extends BlobReader = BlobReader> extends AbortOpt
   readonly sleep?: Sleep;
   /** Who writes, for session markers. Default: `longshore@localhost`. */
   readonly identity?: ClientIdentity;
-  /** Packs on their way to the storage at once, 1 or more; each takes a pack buffer. Default 2. */
+  /** Packs on their way to the storage at once, 1 or more; each takes a pack buffer. Default: the engine's plan, else 2. */
   readonly parallelUploads?: number;
   /** This client holds the upgrade lock under this name. */
   readonly upgradeOwnerID?: string;
@@ -158,7 +158,9 @@ export async function openWithFormat(
       storage: target,
       indexBlobs: indexBlobs as IndexBlobManager,
       identity: options.identity ?? { userName: 'longshore', hostName: 'localhost' },
-      parallelUploads: options.parallelUploads ?? DEFAULT_PARALLEL_UPLOADS,
+      parallelUploads:
+        options.parallelUploads ?? engine.plan?.parallelUploads ?? DEFAULT_PARALLEL_UPLOADS,
+      packBuffers: options.parallelUploads === undefined ? engine.plan?.packBuffers : undefined,
     });
   } catch (error) {
     await engine[Symbol.asyncDispose]();

@@ -16,6 +16,7 @@ import { createSessionID } from './content/session-id.ts';
 import type { BatchSession } from './content/write-batch.ts';
 import { deleteSessionMarkers, putSessionMarker } from './content/write-session.ts';
 import type { FormatManager } from './format/format-manager.ts';
+import type { MemoryPlan } from './memory-plan.ts';
 import {
   ManifestReader,
   ManifestWriter,
@@ -80,6 +81,8 @@ export interface WritableParts extends RepositoryParts {
   readonly identity: ClientIdentity;
   /** Packs on their way to the storage at once, of each writer. */
   readonly parallelUploads: number;
+  /** Pack buffers of each writer; undefined: enough. */
+  readonly packBuffers: number | undefined;
 }
 
 /** The reading half, shared by open repositories and writers. */
@@ -143,6 +146,11 @@ export class OpenRepository extends RepositoryView<CommittedContents> implements
   /** Opens blobs that are sealed as a whole, such as session markers. */
   get sealer(): BlobSealer {
     return this.parts.sealer;
+  }
+
+  /** How the engine divides the memory it was given, if it was given any to divide. */
+  get memoryPlan(): MemoryPlan | undefined {
+    return this.parts.engine.plan;
   }
 
   /** The time that this client goes by, which need not be the storage's. */
@@ -287,6 +295,7 @@ function sessionOptions(
   const { preparer } = engine;
   const buffers = new PackBuffers({
     parallelUploads: parts.parallelUploads,
+    count: parts.packBuffers,
     capacity:
       formatManager.current().maxPackSize +
       preparer.sealedLength(preparer.slots.slotSize) +
@@ -307,6 +316,8 @@ function sessionOptions(
     canCompress: (name) => parts.compressors.byName(name).compress !== undefined,
     startSession: (signal) => startSession(parts, buffers, options, signal),
     isStored: options.isStored,
+    commitsAlone: !buffers.holdsTwoBatches,
+    stagingBuffers: engine.plan?.staging,
     events: options.onHashed === undefined ? {} : { onHashed: options.onHashed },
     signal: options.signal,
   };

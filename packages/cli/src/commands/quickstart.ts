@@ -115,7 +115,13 @@ async function openOrCreate(
 ): Promise<OpenWritableRepository> {
   const { signal } = context;
   const identity = defaultIdentity();
-  const common = { storage, password, identity, signal, ...(await computing(true)) };
+  const common = {
+    storage,
+    password,
+    identity,
+    signal,
+    ...(await computing(context, { parallel: true })),
+  };
   try {
     return await openRepository(common);
   } catch (error) {

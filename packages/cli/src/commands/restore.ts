@@ -13,7 +13,7 @@ import { expandHome } from '../config/config-paths.ts';
 import { errnoOf } from '../config/errno.ts';
 import { restoreSource } from '../connection/restore-source.ts';
 import { sourceOf } from '../connection/sources.ts';
-import { withRepository, type Connection } from '../connection/with-repository.ts';
+import { readLimit, withRepository, type Connection } from '../connection/with-repository.ts';
 import type { CommandContext } from '../context.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
 import { flag, type FlagValues } from '../grammar/flag.ts';
@@ -174,6 +174,7 @@ async function restoreTask(
   const summary = await restoreSnapshot(repository, entry, output, {
     signal,
     parallel: Math.max(1, flags.parallel),
+    ...readLimit(repository),
     ignoreErrors: flags['ignore-errors'],
     deleteExtra: flags['delete-extra'] && isFolder,
     minSizeForPlaceholder: flags['shallow-minsize'],

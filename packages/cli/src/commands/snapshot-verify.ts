@@ -11,7 +11,7 @@ import {
   type VerifyRoot,
 } from '@longshore/snapshot';
 import { sourceOf } from '../connection/sources.ts';
-import { withRepository, type Connection } from '../connection/with-repository.ts';
+import { readLimit, withRepository, type Connection } from '../connection/with-repository.ts';
 import type { CommandContext } from '../context.ts';
 import { SilentFailure } from '../exit-codes.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
@@ -59,6 +59,7 @@ export const command: Command = defineCommand({
         const roots = await rootsOf(context, connection, args['snapshot-ids'], flags);
         const result = await verifySnapshots(connection.repository, roots, {
           signal: context.signal,
+          ...readLimit(connection.repository),
           verifyFilesPercent: percent,
           randomFraction: Math.random,
           maxErrors: flags['max-errors'],

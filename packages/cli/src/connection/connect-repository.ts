@@ -49,7 +49,7 @@ async function repositoryID(
   storage: BlobStorage,
   password: string,
 ): Promise<string> {
-  const { algorithms } = await computing(false);
+  const { algorithms } = await computing(context);
   const { signal } = context;
   await using repository = await namingPassword(
     storage,

@@ -48,7 +48,7 @@ async function create(
   },
 ): Promise<string> {
   const { storage, flags, password, identity } = parts;
-  const { algorithms } = await computing(false);
+  const { algorithms } = await computing(context);
   const retention = retentionOf(flags);
   const { signal } = context;
   await using repository = await createRepository({

@@ -25,7 +25,7 @@ export async function repairRepository(
   const { signal, log } = context;
   const isDryRun = flags['dry-run'];
   const prefixes = flags['recover-format-block-prefixes'];
-  const { algorithms } = await computing(false);
+  const { algorithms } = await computing(context);
   try {
     const { packBlobID } = await recoverFormatBlob(isDryRun ? withoutPuts(opened) : opened, {
       algorithms,

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import {
   createSystemClock,
   hasCode,
@@ -17,6 +18,7 @@ import { existingPassword } from '../config/ask-password.ts';
 import { loadConfigFile } from '../config/config-file.ts';
 import type { ConnectionConfig } from '../config/connection-config.ts';
 import type { CommandContext } from '../context.ts';
+import { formatBytes } from '../output/units.ts';
 import { openStorage } from './open-storage.ts';
 import { RecentBlobs } from './recent-blobs.ts';
 import { openCache } from './repository-cache.ts';
@@ -108,7 +110,7 @@ export function withFormat<T>(
 ): Promise<T> {
   return withStorage(context, async ({ storage, config }) => {
     if (writes) refuseReadOnly(context, config);
-    const { algorithms } = await computing(false);
+    const { algorithms } = await computing(context);
     const formatManager = await namingPassword(
       storage,
       openFormat({
@@ -139,7 +141,7 @@ async function withConnection<T>(
     const cache = await openCache(context, config);
     const formatCache = recentFormat ? recent?.formatCache : undefined;
     const open: Omit<OpenOptions, 'storage'> = {
-      ...(await computing(parallel)),
+      ...(await computing(context, { parallel })),
       password,
       identity,
       signal: context.signal,
@@ -155,16 +157,33 @@ async function withConnection<T>(
   });
 }
 
+/** Of the memory limit of a control group: what the kernel keeps for the process counts as well. */
+const SHARE_OF_CONTROL_GROUP = 0.9;
+
 /** The algorithms of this platform, and the engine to run them on. */
-export async function computing(parallel: boolean): Promise<{
+export async function computing(
+  { flags }: Pick<CommandContext, 'flags'>,
+  { parallel = false }: ConnectOptions = {},
+): Promise<{
   readonly algorithms: OpenOptions['algorithms'] & {};
   readonly engine?: ContentEngineFactory;
 }> {
   const { nativeAlgorithms, nativeEngine } = await import('@longshore/repo/node');
-  return {
-    algorithms: nativeAlgorithms(),
-    ...(parallel ? { engine: nativeEngine({ startThreads: true }) } : {}),
-  };
+  const algorithms = nativeAlgorithms();
+  if (!parallel) return { algorithms };
+  const memoryLimit = flags['memory-limit'] ?? controlGroupLimit();
+  return { algorithms, engine: nativeEngine({ startThreads: true, memoryLimit }) };
+}
+
+/** Undefined where there is none: Node then says 0, or more than there is. */
+function controlGroupLimit(): number | undefined {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < totalmem() ? limit * SHARE_OF_CONTROL_GROUP : undefined;
+}
+
+/** What reading in bulk may hold, as far as somebody limits it. */
+export function readLimit({ memoryPlan }: OpenRepository): { readonly memoryLimit?: number } {
+  return memoryPlan === undefined ? {} : { memoryLimit: memoryPlan.readBytes };
 }
 
 /** Says which repository a wrong password was for. */
@@ -199,6 +218,13 @@ function refuseReadOnly({ configFile }: CommandContext, { client }: ConnectionCo
 }
 
 function warn(context: CommandContext, repository: OpenRepository): void {
+  const limit = context.flags['memory-limit'];
+  const needed = repository.memoryPlan?.peakBytes ?? 0;
+  if (limit !== undefined && needed > limit) {
+    context.log.warning(
+      `--memory-limit: reading and writing this repository may take ${formatBytes(needed)}`,
+    );
+  }
   for (const warning of repository.formatManager.warnings) context.log.warning(warning);
 }
 

@@ -1,6 +1,7 @@
 import type { Splitter, SplitterName } from '@longshore/chunker';
 import type { Algorithms } from '../algorithms.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
+import type { MemoryPlan } from '../memory-plan.ts';
 import type { ContentKernel } from './content-kernel.ts';
 import type { ContentPreparer } from './content-preparer.ts';
 
@@ -19,6 +20,8 @@ export interface EngineRequest {
 /** The computing side of a repository: a preparer, and splitters that scan its slots in place. */
 export interface ContentEngine extends AsyncDisposable {
   readonly preparer: ContentPreparer;
+  /** How the memory that the engine was given is divided; undefined: it was given none to divide. */
+  readonly plan?: MemoryPlan;
   createSplitter(name: SplitterName): Splitter;
 }
 

@@ -54,6 +54,7 @@ export interface ClientOptions {
 
 export interface WriterOptions {
   readonly parallelUploads?: number;
+  readonly packBuffers?: number;
   readonly signal?: AbortSignal;
   readonly onHashed?: (length: number, duplicate: boolean) => void;
 }
@@ -120,6 +121,7 @@ export async function createContentWorld(options: ContentWorldOptions = {}): Pro
     function newWriter(writer: WriterOptions = {}): SessionContents {
       const buffers = new PackBuffers({
         parallelUploads: writer.parallelUploads ?? 1,
+        count: writer.packBuffers,
         capacity: format.maxPackSize + kernel.sealedLength(slotSize) + REPLICA.length + 32,
         createBuffer: (length) => new Uint8Array(length),
       });
@@ -133,6 +135,7 @@ export async function createContentWorld(options: ContentWorldOptions = {}): Pro
         canCompress: (name) => compressors.byName(name).compress !== undefined,
         stayCurrent: () => committed.refreshIfStale(),
         signal: writer.signal,
+        commitsAlone: !buffers.holdsTwoBatches,
         events: writer.onHashed === undefined ? {} : { onHashed: writer.onHashed },
         startSession: async (signal) => {
           const now = time.clock();

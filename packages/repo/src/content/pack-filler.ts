@@ -15,6 +15,8 @@ export interface NewContent extends UnsealedContent {
 export interface PackFillerOptions {
   readonly preparer: ContentPreparer;
   readonly format: () => RepositoryFormat;
+  /** Groups that are compressed at once, each in a buffer; default: one for each thread and one in reserve. */
+  readonly stagingBuffers?: number | undefined;
 }
 
 /** Seals contents into packs. */
@@ -25,7 +27,7 @@ export class PackFiller {
   constructor(options: PackFillerOptions) {
     const { preparer } = options;
     this.#options = options;
-    this.#staging = new Pool(preparer.parallelism + 1, () =>
+    this.#staging = new Pool(options.stagingBuffers ?? preparer.parallelism + 1, () =>
       preparer.createBuffer(this.#groupLimit),
     );
   }

@@ -27,6 +27,8 @@ const OPEN_PACKS = 2;
 export interface PackBuffersOptions {
   /** Packs on their way to the storage at once, at least 1. */
   readonly parallelUploads: number;
+  /** Default: as many as packs can be open, or two more than can be uploaded. At least two. */
+  readonly count?: number | undefined;
   /** Bytes of each: the pack size and the largest batch that may overshoot it. */
   readonly capacity: number;
   readonly createBuffer: (length: number) => Uint8Array;
@@ -40,6 +42,8 @@ export class PackBuffers {
   readonly capacity: number;
   /** Of all batches of the writer. */
   readonly uploads: Budget;
+  /** False: a batch may be filled only when the one before is committed, or both could wait for each other's buffers. */
+  readonly holdsTwoBatches: boolean;
   readonly #pool: Pool<Uint8Array>;
   readonly #oversized: Budget = new Budget(1);
   readonly #createBuffer: (length: number) => Uint8Array;
@@ -52,7 +56,11 @@ export class PackBuffers {
     this.capacity = options.capacity;
     this.uploads = new Budget(parallelUploads);
     this.#createBuffer = options.createBuffer;
-    const count = Math.max(MAX_OPEN_PACKS, OPEN_PACKS + parallelUploads);
+    const count = options.count ?? Math.max(MAX_OPEN_PACKS, OPEN_PACKS + parallelUploads);
+    if (!Number.isInteger(count) || count < OPEN_PACKS) {
+      throw new LongshoreError('INVALID_ARGUMENT', `${count} pack buffers`);
+    }
+    this.holdsTwoBatches = count >= MAX_OPEN_PACKS;
     this.#pool = new Pool(count, () => options.createBuffer(options.capacity));
   }
 

@@ -276,35 +276,64 @@ describe('a commit', () => {
     expect(await visibleIDs(world)).toEqual([id]);
   });
 
-  it('never waits for a pack that only a later commit would close', async () => {
-    const world = await createContentWorld({ maxPackSize: 8_000 });
+  it.each([4, 2])(
+    'never waits for a pack that only a later commit would close (%i pack buffers)',
+    async (packBuffers) => {
+      const world = await createContentWorld({ maxPackSize: 8_000 });
+      const release = Promise.withResolvers<void>();
+      let seals = 0;
+      const client = await world.openClient({
+        aroundPreparer: (preparer) => ({
+          ...preparer,
+          async seal(...parameters) {
+            if (++seals === 3) await release.promise;
+            return preparer.seal(...parameters);
+          },
+        }),
+      });
+      const writer = client.newWriter({ parallelUploads: 1, packBuffers });
+      await writer.writeContent(seededBytes(1, 7_900));
+      await writer.writeContent(seededBytes(2, 100), { prefix: 'k' });
+      // Compressed contents are sealed before they are given a place: this one needs a pack after the swap.
+      const late = writer.writeContent(seededBytes(3, 20_000), { compressor: 'gzip' });
+      await tick();
+      const flushing = writer.flush();
+      await tick();
+      const next = writer.writeContent(seededBytes(4, 100));
+      const last = writer.writeContent(seededBytes(5, 100), { prefix: 'k' });
+      await tick();
+      release.resolve();
+      await Promise.all([next, last, late, flushing]);
+      expect(await visibleIDs(world)).toHaveLength(3);
+      await writer.flush();
+      expect(await visibleIDs(world)).toHaveLength(5);
+    },
+  );
+
+  it('counts the ten minutes anew for what waited for the commit before', async () => {
+    const world = await createContentWorld();
     const release = Promise.withResolvers<void>();
-    let seals = 0;
+    let hashes = 0;
     const client = await world.openClient({
       aroundPreparer: (preparer) => ({
         ...preparer,
-        async seal(...parameters) {
-          if (++seals === 3) await release.promise;
-          return preparer.seal(...parameters);
+        async hash(...parameters) {
+          if (++hashes === 2) await release.promise;
+          return preparer.hash(...parameters);
         },
       }),
     });
-    const writer = client.newWriter({ parallelUploads: 1 });
-    await writer.writeContent(seededBytes(1, 7_900));
-    await writer.writeContent(seededBytes(2, 100), { prefix: 'k' });
-    // Compressed contents are sealed before they are given a place: this one needs a pack after the swap.
-    const late = writer.writeContent(seededBytes(3, 20_000), { compressor: 'gzip' });
+    const writer = client.newWriter();
+    await writer.writeContent(seededBytes(1, 100));
+    // Its change began before the commit, and ends up in the batch after it.
+    const late = writer.writeContent(seededBytes(2, 100));
     await tick();
-    const flushing = writer.flush();
-    await tick();
-    await writer.writeContent(seededBytes(4, 100));
-    const last = writer.writeContent(seededBytes(5, 100), { prefix: 'k' });
-    await tick();
+    await writer.flush();
     release.resolve();
-    await last;
     await late;
-    await flushing;
-    expect(await visibleIDs(world)).toHaveLength(3);
+    world.time.advance(10n * MINUTE);
+    await writer.writeContent(seededBytes(3, 100));
+    expect(await visibleIDs(world)).toHaveLength(2);
   });
 
   it('of deletions alone stores no pack', async () => {

@@ -49,6 +49,9 @@ export interface SessionContentsOptions {
   /** False: an index names the content and the storage has lost it, so that it is stored again. Default: always true. */
   readonly isStored?: ((info: ContentInfo) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Nothing is written while a commit is under way: there are not pack buffers enough for two batches. */
+  readonly commitsAlone?: boolean;
+  readonly stagingBuffers?: number | undefined;
 }
 
 type UnplacedContent = Omit<NewContent, 'timestampSeconds'>;
@@ -176,8 +179,7 @@ export class SessionContents implements ContentManager {
     const hashes =
       options.hashes ?? (await this.#options.preparer.hash(batch, abortOptions(signal)));
     this.#check(signal);
-    const writeBatch = this.#batch;
-    const leave = writeBatch.enter();
+    const { batch: writeBatch, leave } = await this.#enter(signal);
     try {
       const contents = batch.map((data, index) => {
         const hash = hashes[index]!;
@@ -292,6 +294,20 @@ export class SessionContents implements ContentManager {
     this.#check(signal);
   }
 
+  /** The batch that is being filled; it is not committed before `leave` is called. */
+  async #enter(
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly batch: WriteBatch; readonly leave: () => void }> {
+    while (this.#options.commitsAlone === true && this.#previous !== undefined) {
+      await this.#commits.catch(() => undefined);
+      this.#check(signal);
+    }
+    const batch = this.#batch;
+    // The batch may be another one than before the caller waited.
+    batch.began ??= this.#options.clock();
+    return { batch, leave: batch.enter() };
+  }
+
   /** With index version 1, prefixed contents are silently left uncompressed; others cannot be compressed here. */
   #usableCompressor(
     prefix: ContentPrefix,
@@ -400,8 +416,7 @@ export class SessionContents implements ContentManager {
     const data = await this.getContent(id, options);
     const [hash] = await preparer.hash([data], options);
     this.#check(options.signal);
-    const batch = this.#batch;
-    const leave = batch.enter();
+    const { batch, leave } = await this.#enter(options.signal);
     try {
       const { packs } = await batch.session();
       const compressor = this.#writableCompressor(source.compressionHeaderID);

@@ -3,6 +3,7 @@ import { createSplitter, loadSplitterKernels, SPLITTER_SCRATCH_SIZE } from '@lon
 import type { ContentEngineFactory } from '../content/content-engine.ts';
 import type { KernelFormat } from '../content/create-kernel.ts';
 import { LongshoreError } from '../errors.ts';
+import { planMemory } from '../memory-plan.ts';
 import { HASH_SCRATCH_SIZE } from './native-algorithms.ts';
 import { startContentThread, WorkerPreparer } from './worker-preparer.ts';
 
@@ -14,12 +15,6 @@ const MAX_WORKERS = 16;
 /** Smallest slot: a batch of small files is collected in one. */
 const MIN_SLOT_SIZE = 2 * 1024 * 1024;
 
-/** Smallest buffer for stored bytes: one request of a read in bulk. */
-const READ_BUFFER_SIZE = 9 * 1024 * 1024;
-
-/** Such buffers beyond one for each worker: for what is being fetched. */
-const READ_BUFFERS_AHEAD = 6;
-
 export interface NativeEngineOptions {
   /** Worker threads, 1 to 16; default: one for each processor that this process may use. */
   readonly workers?: number;
@@ -28,6 +23,11 @@ export interface NativeEngineOptions {
    * worker and four for files being read.
    */
   readonly slots?: number;
+  /**
+   * Bytes that the whole process may take. With less than all processors need there are fewer threads, buffers and
+   * uploads; what they take in the end is `plan.peakBytes` of the engine. Default: no limit.
+   */
+  readonly memoryLimit?: number | undefined;
   /**
    * Starts the threads now and not with their first work, for a process that is about to open a repository and to write
    * to it. They belong to the first engine that is made.
@@ -48,9 +48,9 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
       `${workers} workers: 1 to ${MAX_WORKERS} possible`,
     );
   }
-  const slotCount = options.slots ?? 2 * workers + 4;
-  if (!Number.isInteger(slotCount) || slotCount < 1) {
-    throw new LongshoreError('INVALID_ARGUMENT', `${slotCount} slots: at least 1 is needed`);
+  const { slots, memoryLimit: limit } = options;
+  if (slots !== undefined && (!Number.isInteger(slots) || slots < 1)) {
+    throw new LongshoreError('INVALID_ARGUMENT', `${slots} slots: at least 1 is needed`);
   }
   const threads =
     options.startThreads === true ? Array.from({ length: workers }, startContentThread) : [];
@@ -58,13 +58,14 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
   for (const thread of threads) thread.on('error', () => undefined);
   return async ({ format, kernel, minimumSlotSize }) => {
     const slotSize = Math.max(MIN_SLOT_SIZE, minimumSlotSize);
+    const plan = planMemory({ limit, workers, slotSize, packSize: format.maxPackSize });
+    const slotCount = slots ?? plan.slots;
     // One scratch region for each worker and one for the splitters of the calling thread.
     const scratchSize = aligned(Math.max(HASH_SCRATCH_SIZE, SPLITTER_SCRATCH_SIZE));
-    const slotsOffset = scratchSize * (workers + 1);
+const slotsOffset = scratchSize * (plan.workers + 1);
     const readingOffset = aligned(slotsOffset + slotSize * slotCount);
-    const bufferLength = Math.max(READ_BUFFER_SIZE, slotSize);
-    const bufferCount = workers + READ_BUFFERS_AHEAD;
-    const pages = Math.ceil((readingOffset + bufferLength * bufferCount) / WASM_PAGE_SIZE);
+    const { readBuffers: count, readBufferLength: bufferLength } = plan;
+    const pages = Math.ceil((readingOffset + bufferLength * count) / WASM_PAGE_SIZE);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     const kernels = await loadSplitterKernels({ memory, scratchOffset: 0 });
     const preparer = new WorkerPreparer({
@@ -73,9 +74,9 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
       slotsOffset,
       slotSize,
       slotCount,
-      reading: { offset: readingOffset, bufferLength, count: bufferCount },
+      reading: { offset: readingOffset, bufferLength, count },
       threads: threads.splice(0),
-      setups: Array.from({ length: workers }, (_, index) => ({
+      setups: Array.from({ length: plan.workers }, (_, index) => ({
         format: kernelFormat(format),
         memory,
         scratchOffset: scratchSize * (index + 1),
@@ -83,6 +84,7 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
     });
     return {
       preparer,
+      plan,
       createSplitter: (name) => createSplitter(name, { kernels }),
       [Symbol.asyncDispose]: () => preparer[Symbol.asyncDispose](),
     };
