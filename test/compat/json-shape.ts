@@ -1,8 +1,5 @@
 /** What a JSON value is made of: its kind, or the shapes of its members, of all items of a list together. */
-export type JSONShape =
-  | string
-  | { readonly [member: string]: JSONShape }
-  | readonly [JSONShape];
+export type JSONShape = string | { readonly [member: string]: JSONShape } | readonly [JSONShape];
 
 /** A member that not every item of a list has. */
 const OPTIONAL = '?';

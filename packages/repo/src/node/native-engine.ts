@@ -62,7 +62,7 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
     const slotCount = slots ?? plan.slots;
     // One scratch region for each worker and one for the splitters of the calling thread.
     const scratchSize = aligned(Math.max(HASH_SCRATCH_SIZE, SPLITTER_SCRATCH_SIZE));
-const slotsOffset = scratchSize * (plan.workers + 1);
+    const slotsOffset = scratchSize * (plan.workers + 1);
     const readingOffset = aligned(slotsOffset + slotSize * slotCount);
     const { readBuffers: count, readBufferLength: bufferLength } = plan;
     const pages = Math.ceil((readingOffset + bufferLength * count) / WASM_PAGE_SIZE);

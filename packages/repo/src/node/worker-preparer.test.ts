@@ -323,6 +323,7 @@ describe('workers', () => {
       slotsOffset: 0,
       slotSize: 1024,
       slotCount: 1,
+      reading: { offset: 0, bufferLength: 1024, count: 1 },
       setups: [{ format, memory, scratchOffset: 0 }],
       threads: [spare, ended],
     });
