@@ -211,3 +211,22 @@ describe.skipIf(isMinioMissing(minioBinary, 'what a snapshot costs on S3', 5))(
     );
   },
 );
+
+it('a snapshot in a folder says what it has asked for, to people and to programs', async () => {
+  using world = new CLIWorld();
+  const tree = world.path('tree');
+  makeTree(tree);
+  await world.ok(['repository', 'create', 'filesystem', `--path=${world.path('repository')}`]);
+  await world.ok(['snapshot', 'create', tree]);
+  const { stderr } = await world.ok(['snapshot', 'create', tree]);
+  expect(stderr).toMatch(/^Storage requests: 2 list, \d+ get, 3 put, 1 delete; /m);
+  const { storageRequests } = await world.json<{ storageRequests: Requests }>([
+    'snapshot',
+    'create',
+    tree,
+  ]);
+  expect(storageRequests).toMatchObject({ list: 2, put: 3, delete: 1, head: 0 });
+  const failed = await world.run(['snapshot', 'create', world.path('nowhere')]);
+  expect(failed.code).toBe(1);
+  expect(failed.stderr).not.toContain('Storage requests');
+});

@@ -81,6 +81,7 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
   log.debug(`longshore ${packageVersion()}, node ${process.version}: ${line.path.join(' ')}`);
   let times: TimeFormat | undefined;
   const requests = new RequestMeter();
+  let showsCost = false;
   try {
     const context: CommandContext = {
       env,
@@ -105,6 +106,7 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
       handleStop: signals.handleStop,
     };
     await line.command?.run(context, input);
+    showsCost = line.command?.showsRequests === true;
     return EXIT_SUCCESS;
   } catch (error) {
     progress.clear();
@@ -124,9 +126,9 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
     return exitCodeOf(error, flags['exit-codes']);
   } finally {
     progress.clear();
-    // Providers bill what failed, too.
+    // Providers bill what failed, too; but there the last line says why.
     const cost = requestLine(requests.counts);
-    if (cost !== undefined && line.command?.showsRequests === true) log.info(cost);
+    if (cost !== undefined && showsCost) log.info(cost);
     else if (cost !== undefined) log.debug(cost);
     signals.release();
     log.close();

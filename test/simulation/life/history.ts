@@ -43,8 +43,13 @@ const PASSWORD = 'simulated';
 /** Within what two clients may differ by according to Kopia, half of it to either side. */
 const USUAL_SKEW = 4n * MINUTE;
 
-/** Maintenance promises nothing for longer uploads of what is not in a checkpoint: its collections lie four hours apart. */
-const LONGEST_UPLOAD = 3n * HOUR;
+/**
+ * How long a source may take for one directory. Two collections of maintenance lie four hours apart at least; what an
+ * upload that lasts longer has found to be stored, its checkpoints keep.
+ */
+const LISTING_TIMES = [5n * SECOND, 5n * SECOND, 5n * SECOND, 5n * SECOND, 40n * MINUTE, 7n * HOUR];
+
+const CHECKPOINT_INTERVALS_MS = [600_000, 2_700_000];
 
 /** Days for which the operator of the end runs maintenance: sessions that were cut short are kept for four. */
 const DAYS_AFTER = 14;
@@ -236,7 +241,7 @@ export class History {
     if (writer.tree.size === 0 || chance.happens(0.8)) {
       writer.tree = this.#files.changed(writer.tree, this.#world.now);
     }
-    const longest = chance.happens(0.3) ? LONGEST_UPLOAD / 4n : 5n * SECOND;
+    const longest = chance.pick(LISTING_TIMES);
     await this.#upload(process, repository, { ...writer, longest });
   }
 
@@ -260,7 +265,7 @@ export class History {
       localTime: UTC,
       checkpointTags: tags,
       tags,
-      checkpointIntervalMs: chance.pick([300_000, 900_000, 2_700_000]),
+      checkpointIntervalMs: chance.pick(CHECKPOINT_INTERVALS_MS),
     });
     this.#snapshots += 1;
     for (const { id } of expired) this.#expectations.deleted(id);
@@ -535,6 +540,7 @@ export class History {
     await this.#check(true);
     if (this.#expectations.liveCount > 0) throw new Error('snapshots outlived their deletion');
     await this.#checkEmpty();
+    await this.#checkIndexes();
   }
 
   #smallTree(day: number): SourceTree {
@@ -557,7 +563,6 @@ export class History {
       if (inUse < SHORT_PACK * maxPackSize) waste += length - inUse;
     }
     if (waste > SLACK) throw new Error(`${waste} bytes in short packs are needed by nothing`);
-    await this.#checkIndexes();
   }
 
   async #checkIndexes(): Promise<void> {
@@ -582,6 +587,7 @@ export class History {
 
 const buffers = new BufferPool();
 const START_OF_TIME: EpochNanoseconds = new VirtualWorld().now;
+/** Of four weeks with maintenance each day, whatever was there before: three epochs of some twenty blobs are not merged yet. */
 const MOST_INDEX_BLOBS = 100;
 
 function retentionOf(keepLatest: number): typeof EMPTY_POLICY {

@@ -1,5 +1,6 @@
+import { createHmac, hkdfSync } from 'node:crypto';
 import { createSplitter, PLAIN_KERNELS } from '@longshore/chunker';
-import type { Algorithms, RandomSource } from '@longshore/repo';
+import { encodeHex, type Algorithms, type RandomSource } from '@longshore/repo';
 import { nativeAlgorithms } from '@longshore/repo/node';
 import type { ContentEngineFactory } from '../../../packages/repo/src/content/content-engine.ts';
 import {
@@ -16,13 +17,21 @@ export function inlineAlgorithms(
   untimed: <T>(work: Promise<T>) => Promise<T>,
 ): Algorithms {
   const native = nativeAlgorithms({ random });
+  // A history opens its repository hundreds of times.
+  const ciphers = new Map<string, ReturnType<Algorithms['createCipher']>>();
   return {
     ...native,
     deriveFormatKey: async () => new Uint8Array(32).fill(7),
     createHash: (name, secret) => untimed(native.createHash(name, secret)),
-    createCipher: (name, masterKey) => untimed(native.createCipher(name, masterKey)),
-    hkdfSha256: (...parameters) => untimed(native.hkdfSha256(...parameters)),
-    hmacSha256: (...parameters) => untimed(native.hmacSha256(...parameters)),
+    createCipher(name, masterKey) {
+      const key = `${name} ${encodeHex(masterKey)}`;
+      const cipher = ciphers.get(key) ?? untimed(native.createCipher(name, masterKey));
+      ciphers.set(key, cipher);
+      return cipher;
+    },
+    hkdfSha256: async (key, salt, info, length) =>
+      new Uint8Array(hkdfSync('sha256', key, salt, info, length)),
+    hmacSha256: async (key, data) => createHmac('sha256', key).update(data).digest(),
     createAesGcm: (key) => untimed(native.createAesGcm(key)),
   };
 }

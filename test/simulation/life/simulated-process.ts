@@ -181,7 +181,7 @@ export class SimulatedProcess {
       listBlobs: (prefix, options) => this.#list(prefix, signalOf(options)),
       putBlob: (id, data, options) => {
         // Borrowed until the promise settles, which an abort does before the bytes arrive.
-        const bytes = concatBytes(bytesParts(data)).slice();
+        const bytes = concatBytes(bytesParts(data));
         const { signal, ...rest } = options ?? {};
         this.changes += 1;
         return this.#request(`put ${id}`, signal, () => server.put(this, id, bytes, rest));
