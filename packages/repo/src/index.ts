@@ -90,7 +90,13 @@ export {
 export { ContentIDSet } from './content/content-id-set.ts';
 export type { ContentInfo } from './content/content-info.ts';
 export type { ContentManager, WriteContentOptions } from './content/content-manager.ts';
-export type { ContentPreparer, Slot, SlotPool } from './content/content-preparer.ts';
+export type {
+  ContentPreparer,
+  Slot,
+  SlotPool,
+  ThreadCall,
+  ThreadFunction,
+} from './content/content-preparer.ts';
 export type {
   ContentReader,
   IterateContentsOptions,

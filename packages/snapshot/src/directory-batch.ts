@@ -10,7 +10,8 @@ import {
 } from '@longshore/repo';
 import { isDamage } from './damage.ts';
 import { readDespiteDamage } from './damage-tolerant-read.ts';
-import { parseDirManifest, type DirManifest } from './dir-manifest.ts';
+import type { DirManifest } from './dir-manifest.ts';
+import { parseDirectoryStream } from './directory-stream.ts';
 import { readDirectory } from './repository-entry.ts';
 
 /** Directories that are loaded together. */
@@ -99,7 +100,7 @@ const NO_OBJECT: DirectoryResult = {
 
 function parse(id: ObjectID, stream: Uint8Array): DirectoryResult {
   try {
-    return { manifest: parseDirManifest(stream, `directory ${id}`) };
+    return { manifest: parseDirectoryStream(stream, `directory ${id}`) };
   } catch (error) {
     return damageOf(error);
   }

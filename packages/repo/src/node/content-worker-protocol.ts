@@ -38,6 +38,8 @@ export type ContentWorkerTask =
       readonly targetLength: number;
     }
   | { readonly kind: 'open'; readonly batch: WorkerBatch; readonly infos: readonly ContentInfo[] }
+  /** Imports the module, unless it is there, and runs its function: see `ThreadTask`. */
+  | { readonly kind: 'call'; readonly module: string; readonly input: unknown }
   /** Reads each file to a span of the shared memory, whose length is its capacity, and hashes it there. */
   | {
       readonly kind: 'load';
@@ -70,7 +72,15 @@ export type ContentWorkerResult =
       readonly hashes: Uint8Array;
       /** Of those that failed, in order. */
       readonly errors: readonly WorkerError[];
-    };
+    }
+  | ThreadCallResult;
+
+/** What a `call` gave: its buffers move. */
+export interface ThreadCallResult {
+  readonly kind: 'call';
+  readonly output: unknown;
+  readonly moved: readonly ArrayBuffer[];
+}
 
 /** An error on its way between threads: everything but its class survives. */
 export interface WorkerError {

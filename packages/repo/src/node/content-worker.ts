@@ -3,6 +3,7 @@ import type { ContentKernel } from '../content/content-kernel.ts';
 import { createContentKernel } from '../content/create-kernel.ts';
 import { sealBatch } from '../content/in-thread-preparer.ts';
 import { concatBytes } from '../bytes.ts';
+import type { ThreadFunction } from '../content/content-preparer.ts';
 import { invariant } from '../errors.ts';
 import {
   FILE_FAILED,
@@ -26,11 +27,31 @@ invariant(port !== null, 'the content worker runs as a worker thread');
 const heap = setup.memory.buffer;
 // Requests wait in the port until the kernels are compiled.
 const algorithms = nativeAlgorithms({ memory: setup.memory, scratchOffset: setup.scratchOffset });
+/** Of tasks that other packages brought, by the URLs of their modules. */
+const functions: Map<string, ThreadFunction> = new Map();
 const kernel = await createContentKernel(algorithms, setup.format);
 port.on('message', (request: ContentWorkerRequest) => {
-  const { reply, transfer } = answer(kernel, request);
-  port.postMessage(reply, transfer);
+  const { task } = request;
+  if (task.kind === 'call' && !functions.has(task.module))
+    void importAndAnswer(request, task.module);
+  else reply(request);
 });
+
+function reply(request: ContentWorkerRequest): void {
+  const { reply: message, transfer } = answer(kernel, request);
+  port?.postMessage(message, transfer);
+}
+
+async function importAndAnswer(request: ContentWorkerRequest, module: string): Promise<void> {
+  try {
+    const { run } = (await import(module)) as { readonly run: ThreadFunction };
+    functions.set(module, run);
+  } catch (error) {
+    port?.postMessage({ id: request.id, error: packError(error) });
+    return;
+  }
+  reply(request);
+}
 
 function answer(
   kernel: ContentKernel,
@@ -57,6 +78,8 @@ function run(kernel: ContentKernel, task: ContentWorkerTask): ContentWorkerResul
     }
     case 'load':
       return load(kernel, task);
+    case 'call':
+      return { kind: 'call', ...functions.get(task.module)!(task.input as never) };
     default:
       throw new Error(`no such task: ${JSON.stringify(task)}`);
   }
@@ -131,6 +154,9 @@ function movable(result: ContentWorkerResult): {
 } {
   if (result.kind === 'seal') {
     return { result, transfer: result.bytes === undefined ? [] : [result.bytes.buffer] };
+  }
+  if (result.kind === 'call') {
+    return { result: { ...result, moved: [] }, transfer: [...result.moved] };
   }
   if (result.kind !== 'open') return { result, transfer: [] };
   const opened = result.opened.map(({ data, repaired }) => ({ data: owned(data), repaired }));

@@ -94,7 +94,7 @@ export async function uploadTree(
     path: '',
     policyNode: options.policy,
     parentContext: IgnoreContext.EMPTY,
-    previous: await run.previousDirectories(
+    previous: await run.storedDirectories(
       (options.previous ?? []).flatMap(({ rootEntry }) => rootEntry ?? []),
     ),
   });
