@@ -309,8 +309,7 @@ class ListingScanner {
       month >= 1 &&
       month <= 12 &&
       day >= 1 &&
-      // Days that only a calendar can judge are left to those who have one.
-      day <= PLAIN_DAYS[month]! &&
+      day <= PLAIN_DAYS[month]! + (month === 2 && isLeapYear(year) ? 1 : 0) &&
       hour <= 23 &&
       minute <= 59 &&
       second <= 59;
@@ -395,7 +394,11 @@ class ListingScanner {
 }
 
 const POWERS_OF_TEN = Array.from({ length: 10 }, (_, exponent) => 10 ** exponent);
-/** Of each month, 1 to 12, in every year. */
+function isLeapYear(year: number): boolean {
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+}
+
+/** Of each month, 1 to 12, without leap days. */
 const PLAIN_DAYS = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /** Of the Gregorian calendar; the year begins in March, so that a leap day is its last. */
