@@ -10,7 +10,6 @@ import { LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { contentNotFound, type CommittedContents } from './committed-contents.ts';
 import {
-  contentPrefix,
   decodeContentKey,
   makeContentID,
   type ContentID,
@@ -132,10 +131,8 @@ export class SessionContents implements ContentManager {
     const { prefix, includeDeleted = false } = options;
     const own = new Map<ContentID, ContentInfo>();
     for (const entries of [this.#previous?.entries, this.#batch.entries]) {
-      for (const info of entries ?? []) {
-        if (prefix === undefined || contentPrefix(info.contentID) === prefix) {
-          own.set(info.contentID, winner(info, own.get(info.contentID)) ?? info);
-        }
+      for (const info of entries?.entries(prefix) ?? []) {
+        own.set(info.contentID, winner(info, own.get(info.contentID)) ?? info);
       }
     }
     const sorted = [...own.keys()].sort();

@@ -1,5 +1,5 @@
 import { invariant } from '../../errors.ts';
-import type { ContentID } from '../content-id.ts';
+import type { ContentID, ContentPrefix } from '../content-id.ts';
 import { compareContentInfo, type ContentInfo } from '../content-info.ts';
 import { ContentKeyEncoder } from './content-key.ts';
 import { EntryTable } from './entry-table.ts';
@@ -64,9 +64,13 @@ export class PendingIndex {
     return recordToInfo(record, id);
   }
 
-  /** In the order in which contents were first put. */
-  *entries(): Generator<ContentInfo, void> {
-    for (const record of this.records()) yield recordToInfo(record);
+  /** In the order in which contents were first put; with a prefix, only those that have it. */
+  *entries(prefix?: ContentPrefix): Generator<ContentInfo, void> {
+    // Most of a session's contents are file data, and few who ask want those.
+    const first = prefix === undefined ? undefined : prefix === '' ? 0 : prefix.charCodeAt(0);
+    for (const record of this.records()) {
+      if (first === undefined || record.key[0] === first) yield recordToInfo(record);
+    }
   }
 
   /** The same as one reused record, valid until the next step. */
