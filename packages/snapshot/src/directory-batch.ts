@@ -49,12 +49,12 @@ export function takeDirectoryBatch<T>(
 
 function streamLength(repository: Repository, id: ObjectID | undefined): number {
   if (id === undefined) return 0;
-  if (!isPlain(id)) return MAX_BATCH_STREAM_BYTES;
+  if (!isPlainObject(id)) return MAX_BATCH_STREAM_BYTES;
   return repository.contents.contentInfo(objectReference(id).contentID)?.originalLength ?? 0;
 }
 
 /** The object is one content as it is. */
-function isPlain(id: ObjectID): boolean {
+export function isPlainObject(id: ObjectID): boolean {
   return indexObjectID(id) === undefined && !objectReference(id).compressed;
 }
 
@@ -70,7 +70,7 @@ export async function readDirectoryBatch(
   const results = new Map<ObjectID, DirectoryResult>();
   const plain = new Map<ContentID, ObjectID>();
   for (const id of ids) {
-    if (id !== undefined && isPlain(id)) plain.set(objectReference(id).contentID, id);
+    if (id !== undefined && isPlainObject(id)) plain.set(objectReference(id).contentID, id);
   }
   await readDespiteDamage(
     repository.contents,

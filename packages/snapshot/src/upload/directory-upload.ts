@@ -24,6 +24,7 @@ import {
   type FileUploadOptions,
   type UploadedFile,
 } from './file-upload.ts';
+import { DirectoryPrefetch } from './directory-prefetch.ts';
 import { directoryRules, ruleNames, type DirectoryRules } from './directory-rules.ts';
 import { PreviousDirectory, storedFiles, type StoredDirectory } from './previous-directory.ts';
 import { SMALL_FILE_LENGTH, type SmallFileOutcome } from './small-file-batcher.ts';
@@ -52,6 +53,7 @@ export class DirectoryUpload {
   #previous: readonly PreviousDirectory[] = [];
   /** Its files and symlinks are this directory's, all of them as they are. */
   #takenOver: Uint8Array | undefined;
+  #prefetch: DirectoryPrefetch | undefined;
   readonly #builder: DirManifestBuilder = new DirManifestBuilder();
   readonly #activeDirectories: Set<DirectoryUpload> = new Set();
   readonly #activeFiles: Map<FileEntry, FileUpload> = new Map();
@@ -194,6 +196,17 @@ export class DirectoryUpload {
     directory: DirectoryEntry,
     context: IgnoreContext,
   ): Promise<void> {
+    this.#prefetch = new DirectoryPrefetch(
+      this.#run.writer,
+      children.flatMap((child) =>
+        child.type === 'd'
+          ? this.#previousEntries(child).flatMap(({ type, objectID }) =>
+              type === 'd' ? (objectID ?? []) : [],
+            )
+          : [],
+      ),
+      this.#run.signal,
+    );
     try {
       for (const child of children) {
         if (this.#failure !== undefined || this.#run.incompleteReason() !== undefined) break;
@@ -303,7 +316,7 @@ export class DirectoryUpload {
         path,
         policyNode,
         parentContext: context,
-        previous: await this.#run.storedDirectories(this.#previousEntries(child)),
+        previous: await this.#run.storedDirectories(this.#previousEntries(child), this.#prefetch),
       });
       this.#activeDirectories.add(upload);
       this.#add(await upload.run());

@@ -3,6 +3,7 @@ import type { DirEntry, DirManifest, DirSummary } from '../dir-manifest.ts';
 import { parseDirectoryStream } from '../directory-stream.ts';
 import { readDirectoryStream } from '../repository-entry.ts';
 import { listedEntry, listedSummary, type StoredListing } from '../stored-listing.ts';
+import type { DirectoryPrefetch } from './directory-prefetch.ts';
 
 /** A directory of an earlier snapshot as it is stored, not looked at yet. */
 export interface StoredDirectory {
@@ -13,19 +14,27 @@ export interface StoredDirectory {
 
 export type OnUnreadable = (name: string, error: string) => void;
 
+export interface LoadOptions {
+  /** Has perhaps read them already. */
+  readonly prefetch: DirectoryPrefetch | undefined;
+  readonly onUnreadable: OnUnreadable;
+  readonly signal: AbortSignal;
+}
+
 /** The directory objects of `entries`, each once. One that cannot be read is passed over. */
 export async function loadStoredDirectories(
   repository: Repository,
   entries: readonly DirEntry[],
-  onUnreadable: OnUnreadable,
-  signal: AbortSignal,
+  { prefetch, onUnreadable, signal }: LoadOptions,
 ): Promise<readonly StoredDirectory[]> {
   const loaded: StoredDirectory[] = [];
   for (const { type, name, objectID } of entries) {
     if (type !== 'd' || objectID === undefined) continue;
     if (loaded.some((other) => other.objectID === objectID)) continue;
     try {
-      const stream = await readDirectoryStream(repository, objectID, { signal });
+      const stream =
+        (await prefetch?.take(objectID)) ??
+        (await readDirectoryStream(repository, objectID, { signal }));
       loaded.push({ name, objectID, stream });
     } catch (error) {
       signal.throwIfAborted();

@@ -15,6 +15,7 @@ import { isPlaceholderName, type DirectoryEntry, type Entry, type FileEntry } fr
 import { fileCompressor, metadataCompressor } from '../policy/compressor-choice.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
+import type { DirectoryPrefetch } from './directory-prefetch.ts';
 import type { FileUploadEnvironment, FileUploadOptions } from './file-upload.ts';
 import {
   loadStoredDirectories,
@@ -147,8 +148,12 @@ export class UploadRun {
     return found;
   }
 
-  storedDirectories(entries: readonly DirEntry[]): Promise<readonly StoredDirectory[]> {
-    return loadStoredDirectories(this.writer, entries, this.onPreviousUnreadable, this.signal);
+  storedDirectories(
+    entries: readonly DirEntry[],
+    prefetch?: DirectoryPrefetch,
+  ): Promise<readonly StoredDirectory[]> {
+    const { writer, signal, onPreviousUnreadable: onUnreadable } = this;
+    return loadStoredDirectories(writer, entries, { prefetch, onUnreadable, signal });
   }
 
   readonly onPreviousUnreadable: OnUnreadable = (name, error) => {
