@@ -29,8 +29,8 @@ export const GID = 8;
 export const OBJECT_START = 9;
 export const OBJECT_END = 10;
 /** Of the JSON object; both 0 if there is none. */
-export const SUMMARY_START = 11;
-export const SUMMARY_END = 12;
+const SUMMARY_START = 11;
+const SUMMARY_END = 12;
 
 export interface StoredListing {
   /** The whole stream. */

@@ -170,7 +170,7 @@ describe('comparing a local directory with a stored one', () => {
       const ends = [...nameEnds];
       return Array.from({ length: count }, (_, index) => ({
         name: Buffer.from(names.slice(ends[index - 1] ?? 0, ends[index])).toString(),
-        record: [...records.slice(index * RECORD_WORDS, (index + 1) * RECORD_WORDS)],
+        record: Array.from(records.subarray(index * RECORD_WORDS, (index + 1) * RECORD_WORDS)),
       })).sort((a, b) => (a.name < b.name ? -1 : 1));
     });
     expect(withNode).toHaveLength(4);

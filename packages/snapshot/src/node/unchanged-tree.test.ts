@@ -57,7 +57,16 @@ function root(): DirectoryEntry {
 function plain(directory: DirectoryEntry): DirectoryEntry {
   const { name, rawName, mode, size, mtime, uid, gid, device, inode } = directory;
   return {
-    ...{ type: 'd', name, rawName, mode, size, mtime, uid, gid, device, inode },
+    type: 'd',
+    name,
+    rawName,
+    mode,
+    size,
+    mtime,
+    uid,
+    gid,
+    device,
+    inode,
     readChildren: async (options) => {
       const children = await directory.readChildren(options);
       return children.map((child): Entry => (child.type === 'd' ? plain(child) : child));
