@@ -1,5 +1,6 @@
 import { parseDirManifest, type DirManifest } from './dir-manifest.ts';
-import { listedEntry, listedSummary, scanStoredListing } from './stored-listing.ts';
+import { listedEntry, listedSummary } from './listed-entry.ts';
+import { scanStoredListing } from './stored-listing.ts';
 
 /** What {@link parseDirManifest} gives, several times faster for streams in the form that Kopia and longshore write. */
 export function parseDirectoryStream(bytes: Uint8Array, what: string): DirManifest {

@@ -8,12 +8,8 @@ import {
   type DirManifest,
 } from './dir-manifest.ts';
 import { parseDirectoryStream } from './directory-stream.ts';
-import {
-  listedEntry,
-  pickListed,
-  ReusingListingScanner,
-  scanStoredListing,
-} from './stored-listing.ts';
+import { listedEntry } from './listed-entry.ts';
+import { pickListed, ReusingListingScanner, scanStoredListing } from './stored-listing.ts';
 
 const OBJECT_ID = parseObjectID('bc392cb6dc62013ef767027e8964392e');
 const SUMMARY = {

@@ -1,15 +1,7 @@
-import {
-  CorruptDataError,
-  decodeUtf8,
-  encodeUtf8,
-  parseObjectID,
-  type ObjectID,
-} from '@longshore/repo';
-import { parseDirSummaryJSON, type DirEntry, type DirSummary } from './dir-manifest.ts';
-
 /*
  * A directory stream read without an object for each entry. Only the form that Kopia and longshore write is understood,
  * with names that need no escapes; whoever meets another one reads it as JSON. docs/format/directory.md.
+ * Imports nothing: threads load it for themselves.
  */
 
 /** Numbers of one entry in {@link StoredListing.rows}. Starts and ends are offsets in its bytes. */
@@ -29,8 +21,8 @@ export const GID = 8;
 export const OBJECT_START = 9;
 export const OBJECT_END = 10;
 /** Of the JSON object; both 0 if there is none. */
-const SUMMARY_START = 11;
-const SUMMARY_END = 12;
+export const SUMMARY_START = 11;
+export const SUMMARY_END = 12;
 
 export interface StoredListing {
   /** The whole stream. */
@@ -43,10 +35,13 @@ export interface StoredListing {
   readonly summaryEnd: number;
 }
 
-const HEAD = encodeUtf8('{"stream":"kopia:directory","entries":[');
-const TAIL = encodeUtf8('],"summary":');
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+const HEAD = encoder.encode('{"stream":"kopia:directory","entries":[');
+const TAIL = encoder.encode('],"summary":');
 const KEYS = ['name', 'type', 'mode', 'size', 'mtime', 'uid', 'gid', 'obj', 'summ'].map((key) =>
-  encodeUtf8(`"${key}":`),
+  encoder.encode(`"${key}":`),
 );
 
 const QUOTE = 0x22;
@@ -100,45 +95,6 @@ export function pickListed(listing: StoredListing, chosen: Uint32Array): StoredL
     rows.set(listing.rows.subarray(row, row + LISTING_STRIDE), place * LISTING_STRIDE);
   }
   return { ...listing, count: chosen.length, rows };
-}
-
-/** The entry as `parseDirManifest` gives it; CORRUPT_DATA naming `what` where that would refuse it. */
-export function listedEntry(listing: StoredListing, index: number, what: string): DirEntry {
-  const { bytes, rows } = listing;
-  const row = index * LISTING_STRIDE;
-  const text = (column: number): string =>
-    decodeUtf8(bytes.subarray(rows[row + column], rows[row + column + 1]), what);
-  const object = text(OBJECT_START);
-  const summaryStart = rows[row + SUMMARY_START]!;
-  const type = rows[row + TYPE]!;
-  const entry = {
-    name: text(NAME_START),
-    type: type === 0 ? '' : String.fromCharCode(type),
-    mode: rows[row + MODE]!,
-    size: rows[row + SIZE]!,
-    mtime:
-      BigInt(rows[row + MTIME_SECONDS]!) * 1_000_000_000n + BigInt(rows[row + MTIME_NANOSECONDS]!),
-    uid: rows[row + UID]!,
-    gid: rows[row + GID]!,
-    objectID: object === '' ? undefined : storedObjectID(object, what),
-  };
-  if (summaryStart === 0) return entry;
-  const summary = bytes.subarray(summaryStart, rows[row + SUMMARY_END]);
-  return { ...entry, summary: parseDirSummaryJSON(summary, what) };
-}
-
-/** The totals of the directory itself. */
-export function listedSummary(listing: StoredListing, what: string): DirSummary {
-  const { bytes, summaryStart, summaryEnd } = listing;
-  return parseDirSummaryJSON(bytes.subarray(summaryStart, summaryEnd), what);
-}
-
-function storedObjectID(text: string, what: string): ObjectID {
-  try {
-    return parseObjectID(text);
-  } catch (cause) {
-    throw new CorruptDataError(`${what}: obj is not an object ID`, { field: 'obj', cause });
-  }
 }
 
 class ListingScanner {
@@ -411,7 +367,7 @@ function daysSinceEpoch(year: number, month: number, day: number): number {
 
 function isValidUtf8(bytes: Uint8Array): boolean {
   try {
-    decodeUtf8(bytes, 'directory');
+    decoder.decode(bytes);
     return true;
   } catch {
     return false;

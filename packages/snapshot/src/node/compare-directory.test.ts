@@ -19,7 +19,7 @@ import {
   type DirEntry,
 } from '../dir-manifest.ts';
 import type { DirectoryEntry, Entry } from '../entry.ts';
-import { listedEntry } from '../stored-listing.ts';
+import { listedEntry } from '../listed-entry.ts';
 import { storedEntry } from '../upload/directory-upload.ts';
 import { compareDirectory } from './compare-directory.ts';
 import { run } from './compare-task.ts';

@@ -9,7 +9,7 @@ import {
   type LocalLister,
   type LocalListing,
 } from './local-listing.ts';
-import type { LocalPath } from './local-path.ts';
+import type { LocalPath } from './join-local-path.ts';
 
 /** A local directory beside a stored one, in a form that moves between threads. */
 export interface DirectoryComparison {

@@ -27,13 +27,8 @@ import { compareDirectory, type DirectoryComparison } from './compare-directory.
 import { compareElsewhere } from './compare-task.ts';
 import { createSystemCalls } from './create-system-calls.ts';
 import { openLocalFile } from './local-file-reader.ts';
-import {
-  joinLocalPath,
-  localName,
-  localPath,
-  type LocalName,
-  type LocalPath,
-} from './local-path.ts';
+import { joinLocalPath, type LocalPath } from './join-local-path.ts';
+import { localName, localPath, type LocalName } from './local-path.ts';
 import {
   RECORD_DEVICE,
   RECORD_GID,

@@ -1,7 +1,6 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { closeSync, constants, lstatSync, openSync, readdirSync, type BigIntStats } from 'node:fs';
-import type { LocalPath } from './local-path.ts';
-import { joinLocalPath } from './local-path.ts';
+import { joinLocalPath, type LocalPath } from './join-local-path.ts';
 import type { Libc } from './libc.ts';
 
 /** Words of one entry in {@link LocalListing.records}: a number of 64 bits takes two, the lower one first. */

@@ -2,7 +2,8 @@ import { describeError, type ObjectID, type Repository } from '@longshore/repo';
 import type { DirEntry, DirManifest, DirSummary } from '../dir-manifest.ts';
 import { parseDirectoryStream } from '../directory-stream.ts';
 import { readDirectoryStream } from '../repository-entry.ts';
-import { listedEntry, listedSummary, type StoredListing } from '../stored-listing.ts';
+import { listedEntry, listedSummary } from '../listed-entry.ts';
+import type { StoredListing } from '../stored-listing.ts';
 import type { DirectoryPrefetch } from './directory-prefetch.ts';
 
 /** A directory of an earlier snapshot as it is stored, not looked at yet. */
