@@ -114,6 +114,14 @@ export class KopiaClient implements AsyncDisposable {
     return (await this.#run(args)).stdout;
   }
 
+  /** As `run`, with more variables. */
+  async runWith(
+    environment: Readonly<Record<string, string>>,
+    ...args: readonly string[]
+  ): Promise<string> {
+    return (await this.#run(args, environment)).stdout;
+  }
+
   /** What a command tells its user, which is on standard error. */
   async messages(...args: readonly string[]): Promise<string> {
     return (await this.#run(args)).stderr;
@@ -121,6 +129,7 @@ export class KopiaClient implements AsyncDisposable {
 
   async #run(
     args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
   ): Promise<{ readonly stdout: string; readonly stderr: string }> {
     const home = this.#home;
     try {
@@ -136,6 +145,7 @@ export class KopiaClient implements AsyncDisposable {
           KOPIA_CACHE_DIRECTORY: join(home, 'cache'),
           KOPIA_LOG_DIR: join(home, 'logs'),
           KOPIA_CHECK_FOR_UPDATES: 'false',
+          ...environment,
         },
       });
     } catch (error) {

@@ -92,7 +92,7 @@ const REPO_LAYERS: readonly (readonly string[])[] = [
   ['content'],
   ['object', 'manifest', 'repository-contract.ts'],
   ['repository.ts', 'index-inspector.ts'],
-  ['heal', 'maintenance', 'open.ts', 'sync', 'survey'],
+  ['heal', 'maintenance', 'open.ts', 'sync', 'survey', 'upgrade'],
   ['create.ts', 'verification'],
   ['index.ts', 'testing.ts', 'node'],
 ];

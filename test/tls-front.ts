@@ -43,7 +43,8 @@ export async function startTLSFront(target: string): Promise<TLSFront | undefine
   };
 }
 
-async function makeCertificate(): Promise<
+/** A fresh self-signed certificate for 127.0.0.1 and its key, PEM. Undefined without openssl. */
+export async function makeCertificate(): Promise<
   { readonly cert: string; readonly key: string } | undefined
 > {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-tls-'));

@@ -1,11 +1,20 @@
 const MAX_HEAD = 64 * 1024;
 const HEAD_END = '\r\n\r\n';
 
+/** The first line of a request. */
+export interface RequestLine {
+  readonly method: string;
+  /** Path and query, as they were sent. */
+  readonly target: string;
+}
+
 /**
  * Counts the requests of one HTTP/1.1 connection from its bytes: heads are read, bodies skipped by their length or
  * their chunks. Calls `onRequest` when a head is complete.
  */
-export function createRequestCounter(onRequest: () => void): (chunk: Uint8Array) => void {
+export function createRequestCounter(
+  onRequest: (line: RequestLine) => void,
+): (chunk: Uint8Array) => void {
   let head = '';
   let bodyLeft = 0;
   /** Inside a body of chunks: what of a chunk's own head has come; undefined outside of one. */
@@ -21,9 +30,12 @@ export function createRequestCounter(onRequest: () => void): (chunk: Uint8Array)
       if (head.length > MAX_HEAD) throw new Error('a request head of more than 64 KiB');
       return chunk.length;
     }
-    onRequest();
+    // What follows belongs to a body, or to the next request.
+    head = head.slice(0, end + 2);
+    const [method = '', target = ''] = head.slice(0, head.indexOf('\r\n')).split(' ');
+    onRequest({ method, target });
     bodyLeft = Number(/\r\ncontent-length:\s*(\d+)/i.exec(head)?.[1] ?? 0);
-    if (/\r\ntransfer-encoding:[^\r]*chunked/i.test(head.slice(0, end + 2))) chunkHead = '';
+    if (/\r\ntransfer-encoding:[^\r]*chunked/i.test(head)) chunkHead = '';
     head = '';
     return start + end + HEAD_END.length - before;
   }

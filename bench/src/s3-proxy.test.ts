@@ -17,12 +17,19 @@ function countIn(text: string, pieceLength: number): number {
 describe('counting requests', () => {
   const connection =
     'GET /a HTTP/1.1\r\nHost: x\r\n\r\n' +
-    'PUT /b HTTP/1.1\r\nContent-Length: 40\r\n\r\nGET /not-a-request HTTP/1.1\r\n\r\n0123456789\n' +
+    'PUT /b HTTP/1.1\r\nContent-Length: 42\r\n\r\nGET /not-a-request HTTP/1.1\r\n\r\n0123456789\n' +
     'PUT /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\na\r\n0123456789\r\n0\r\n\r\n' +
     'HEAD /d HTTP/1.1\r\n\r\n';
 
   it.each([1, 2, 3, 7, 64, 1000])('skips bodies, in pieces of %d bytes', (length) => {
     expect(countIn(connection, length)).toBe(4);
+  });
+
+  it('tells method and target of each', () => {
+    const lines: string[] = [];
+    const counter = createRequestCounter(({ method, target }) => lines.push(`${method} ${target}`));
+    counter(Buffer.from(connection, 'latin1'));
+    expect(lines).toEqual(['GET /a', 'PUT /b', 'PUT /c', 'HEAD /d']);
   });
 
   it('counts a request only when its head is complete', () => {

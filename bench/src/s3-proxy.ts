@@ -1,6 +1,6 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { createRequestCounter } from './request-counter.ts';
+import { createRequestCounter, type RequestLine } from './request-counter.ts';
 
 export interface S3ProxyOptions {
   /** `host:port` of the store behind it, without TLS. */
@@ -9,6 +9,7 @@ export interface S3ProxyOptions {
   readonly latencyMs?: number;
   /** In each direction, all connections together. Default: no limit. */
   readonly bytesPerSecond?: number;
+  readonly onRequest?: (line: RequestLine) => void;
 }
 
 export interface S3Proxy extends AsyncDisposable {
@@ -56,7 +57,10 @@ export async function startS3Proxy(options: S3ProxyOptions): Promise<S3Proxy> {
   const server = createServer({ noDelay: true }, (client) => {
     const store = connect({ port: Number(port), host, noDelay: true });
     open.add(client).add(store);
-    const countRequests = createRequestCounter(() => (traffic.requests += 1));
+    const countRequests = createRequestCounter((line) => {
+      traffic.requests += 1;
+      options.onRequest?.(line);
+    });
     forward(client, store, {
       line: up,
       delayMs: latencyMs / 2,

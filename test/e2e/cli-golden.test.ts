@@ -83,7 +83,9 @@ describe.each(goldens.map((golden) => [golden.name, golden] as const))(
         { env },
       );
       expect(stdout).toBe('');
-      expect(stderr).toMatch(/^Finished processing \d+ objects .* Read \d+ files .*\n$/);
+      expect(stderr).toMatch(
+        /^Finished processing \d+ objects .* Read \d+ files .*\nStorage requests: \d+ list, \d+ get; 0 B up, .* down\n$/,
+      );
     });
   },
 );

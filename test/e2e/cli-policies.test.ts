@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIWorld } from './cli-world.ts';
 
@@ -95,6 +95,20 @@ describe('policies from the command line', () => {
     expect(await exported()).toEqual(before);
     await world.ok(['policy', 'import', '--allow-unknown-fields', '@there'], { stdin });
     expect(await exported('@there')).toMatchObject({ '@there': { retention: { keepLatest: 9 } } });
+  });
+
+  it('leave sources that are backed up by hand out of --all', async () => {
+    for (const name of ['scheduled', 'by-hand']) {
+      mkdirSync(world.path(name));
+      await world.ok(['snapshot', 'create', world.path(name)]);
+    }
+    await world.ok(['policy', 'set', world.path('by-hand'), '--manual']);
+    const { stderr } = await world.ok(['snapshot', 'create', '--all']);
+    expect(stderr).toContain(world.path('scheduled'));
+    expect(stderr).not.toContain(world.path('by-hand'));
+    await world.ok(['policy', 'set', world.path('scheduled'), '--manual']);
+    const none = await world.run(['snapshot', 'create', '--all']);
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('no earlier source') });
   });
 
   it('are edited in the editor of the environment, and saved only when that is confirmed', async () => {

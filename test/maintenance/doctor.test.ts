@@ -113,6 +113,22 @@ describe('the doctor', () => {
     expect(lost.cause).toContain('(1)');
   });
 
+  it('warns of more index blobs than shorter epochs would leave, and says how short they may be', async () => {
+    await virtual.maintain();
+    const [name] = await virtual.names('xn0_');
+    const bytes = await virtual.storage.getBlob(parseBlobID(name!));
+    const before = (await virtual.names('xn0_')).length;
+    for (let n = before; n <= 200; n++) {
+      // The same index under names of other sessions: entries that are there twice count once.
+      const copy = name!.replace(/-s[0-9a-f]{16}/, `-s${n.toString(16).padStart(16, '0')}`);
+      await virtual.storage.putBlob(parseBlobID(copy), bytes);
+      if (n === 199) expect(await idsOfFindings()).not.toContain('many-index-blobs');
+    }
+    const finding = await only('many-index-blobs');
+    expect(finding.cause).toBe('201 index blobs count: many commits came faster than epochs end.');
+    expect(finding.remedy).toContain('repository set-parameters --epoch-min-duration=60m');
+  });
+
   it('warns of a clock that is behind the storage', async () => {
     const { clock } = virtual.time;
     virtual.storage.setTimestamp(await firstBlob('p'), clock() + 2n * HOUR);

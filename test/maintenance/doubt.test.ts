@@ -67,18 +67,15 @@ describe('maintenance deletes nothing', () => {
     expect(gone.some((name) => name.startsWith('p'))).toBe(true);
   });
 
-  it.each(['p', 'q', 's', 'xe', 'xs', 'xr', 'xw'])(
-    'when the listing of %s breaks off',
-    async (idPrefix) => {
-      const faulty = createFaultyStorage(virtual.storage, { sleep: virtual.time.sleep });
-      const { gone, error } = await deletedBy(faulty, async () => {
-        const fault = { kind: 'error-after', items: 0 } as const;
-        faulty.addFault({ operation: 'list', idPrefix, times: 1000, fault });
-      });
-      expect(error).toMatchObject({ code: 'STORAGE_FAILED' });
-      expect(gone).toEqual([]);
-    },
-  );
+  it.each(['p', 'q', 's', 'x'])('when the listing of %s breaks off', async (idPrefix) => {
+    const faulty = createFaultyStorage(virtual.storage, { sleep: virtual.time.sleep });
+    const { gone, error } = await deletedBy(faulty, async () => {
+      const fault = { kind: 'error-after', items: 0 } as const;
+      faulty.addFault({ operation: 'list', idPrefix, times: 1000, fault });
+    });
+    expect(error).toMatchObject({ code: 'STORAGE_FAILED' });
+    expect(gone).toEqual([]);
+  });
 
   it.each(['damaged', 'empty', 'without a session in its name'])(
     'when a session marker is %s',
@@ -178,9 +175,9 @@ describe('maintenance deletes nothing', () => {
   ])('when the storage is %i seconds ahead: %s', async (seconds, code) => {
     const skewed = decorateStorage(virtual.storage, {
       putBlob: async (id, data, options) => {
-        const { timestamp } = await virtual.storage.putBlob(id, data, options);
+        await virtual.storage.putBlob(id, data, options);
+        const { timestamp } = await virtual.storage.getMetadata(id);
         virtual.storage.setTimestamp(id, timestamp + seconds * SECOND);
-        return virtual.storage.getMetadata(id);
       },
     });
     const { gone, error } = await deletedBy(skewed);

@@ -49,6 +49,37 @@ it('1,000 hourly snapshots by 20 writers stay below 200 index blobs', async () =
   );
 });
 
+/** A thousand show the same as these, for as long as they take; `epoch-hygiene.test.ts` has a thousand of epochs alone. */
+const HOURS = Number(process.env['LONGSHORE_HYGIENE_HOURS'] ?? 24);
+
+it('20 writers that each snapshot hourly stay below 200 with epochs of an hour', async () => {
+  const virtual = await VirtualRepository.create({ epochs: { minEpochDuration: HOUR } });
+  const clients = await Promise.all(
+    Array.from({ length: WRITERS }, (_, index) => virtual.open(index === 0 ? 'owner' : `${index}`)),
+  );
+  const writers = clients.map((client) => client.newWriter());
+  const latest = new Map<number, SnapshotManifest>();
+  let most = 0;
+  for (let hour = 0; hour < HOURS; hour++) {
+    for (const [turn, writer] of writers.entries()) {
+      virtual.time.advance(HOUR / BigInt(WRITERS));
+      await writer.flush();
+      const before = latest.get(turn);
+      if (before !== undefined) await writer.deleteManifest(before.id);
+      latest.set(turn, await snapshotFiles(writer, { hour: `${turn} ${hour}` }, `/${turn}`));
+      await writer.flush();
+      const { mode } = await maintainRepository(clients[turn]!, { mode: 'auto' });
+      if (mode !== undefined) most = Math.max(most, await indexBlobCount(virtual));
+    }
+  }
+  expect(most).toBeGreaterThan(100);
+  expect(most).toBeLessThan(200);
+  const read = await virtual.read();
+  expect([...read].map(([id, files]) => `${id} ${files['hour']}`).toSorted()).toEqual(
+    [...latest].map(([turn, { id }]) => `${id} ${turn} ${HOURS - 1}`).toSorted(),
+  );
+});
+
 it('10,000 index blobs are read once each, and five days of maintenance leave less than 200', async () => {
   const virtual = await VirtualRepository.create();
   await virtual.snapshot({ a: 'one file' });

@@ -7,6 +7,7 @@ import {
   MAINTENANCE_LABELS,
   maintenanceParametersJSON,
   openRepository,
+  setParameters,
   writeSession,
   type Algorithms,
   type BlobStorage,
@@ -27,6 +28,7 @@ import {
   type SnapshotManifest,
 } from '@longshore/snapshot';
 import { createManualTime, type ManualTime } from '../../packages/repo/src/blob/manual-time.ts';
+import type { EpochParameters } from '../../packages/repo/src/format/parameters.ts';
 import { EMPTY_STATS } from '../../packages/snapshot/src/snapshot-manifest.ts';
 import { dir, file, storeTree } from '../../packages/snapshot/src/tree-fixture.ts';
 
@@ -38,7 +40,7 @@ export const DAY = 24n * HOUR;
 /** Names and texts of the files of one directory. */
 export type Files = Readonly<Record<string, string>>;
 
-const PASSWORD = 'virtual';
+export const PASSWORD = 'virtual';
 
 /** Kopia's smallest. */
 const MAX_PACK_SIZE = 10 * 1024 * 1024;
@@ -47,6 +49,9 @@ export interface VirtualRepositoryOptions {
   readonly version?: 1 | 2 | 3;
   readonly create?: Partial<CreateOptions>;
   readonly parameters?: Partial<MaintenanceParameters>;
+  readonly epochs?: Partial<EpochParameters>;
+  /** Keys come from the password, slowly, so that another program can open the repository. Default false. */
+  readonly derivesKeys?: boolean;
 }
 
 /** A repository in memory on a virtual clock, used by several clients. */
@@ -64,8 +69,9 @@ export class VirtualRepository {
   static async create(options: VirtualRepositoryOptions = {}): Promise<VirtualRepository> {
     const time = createManualTime();
     const storage = createMemoryStorage({ clock: time.clock });
-    const virtual = new VirtualRepository(time, storage, fixedKeys(nativeAlgorithms()));
-    const { version = 3, create = {}, parameters = {} } = options;
+    const { version = 3, create = {}, parameters = {}, epochs, derivesKeys = false } = options;
+    const native = nativeAlgorithms();
+    const virtual = new VirtualRepository(time, storage, derivesKeys ? native : fixedKeys(native));
     await using repository = await createRepository({
       ...create,
       ...virtual.#openOptions('owner'),
@@ -77,6 +83,11 @@ export class VirtualRepository {
       const stored = { ...defaultMaintenanceParameters('owner@host'), ...parameters };
       await writer.replaceManifests(MAINTENANCE_LABELS, maintenanceParametersJSON(stored));
     });
+    if (epochs !== undefined) {
+      const { formatManager } = repository;
+      const epochParameters = { ...formatManager.current().epochParameters, ...epochs };
+      await setParameters(formatManager, { epochParameters }, { storage, clock: time.clock });
+    }
     return virtual;
   }
 

@@ -2,7 +2,6 @@ import {
   bytesLength,
   createMemoryStorage,
   createSystemClock,
-  NANOSECONDS_PER_MILLISECOND,
   type BlobMetadata,
   type BlobStorage,
 } from '@longshore/repo';
@@ -48,7 +47,6 @@ export function createDiscardingStorage(): {
       }
       totals.packs += 1;
       totals.packBytes += length;
-      return { id, length, timestamp: BigInt(Date.now()) * NANOSECONDS_PER_MILLISECOND };
     },
     async getBlob(id, options) {
       totals.requests += 1;

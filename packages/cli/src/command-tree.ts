@@ -54,6 +54,11 @@ const repository: CommandNode = group(
       ],
       { flags: syncFlags },
     ),
+    group('upgrade', 'Bring the repository to the newest format version.', [
+      leaf('begin', () => import('./commands/repository-upgrade-begin.ts')),
+      leaf('rollback', () => import('./commands/repository-upgrade-rollback.ts')),
+      leaf('validate', () => import('./commands/repository-upgrade-validate.ts')),
+    ]),
     leaf('heal', () => import('./commands/repository-heal.ts')),
     group('throttle', 'Limit how fast this client may use the storage.', [
       leaf('get', () => import('./commands/repository-throttle-get.ts')),
@@ -144,6 +149,7 @@ const content: CommandNode = group(
     leaf('show', () => import('./commands/content-show.ts'), { aliases: ['cat'] }),
     leaf('stats', () => import('./commands/content-stats.ts')),
     leaf('verify', () => import('./commands/content-verify.ts')),
+    leaf('rewrite', () => import('./commands/content-rewrite.ts'), { hidden: true }),
     leaf('delete', () => import('./commands/content-delete.ts'), {
       aliases: ['remove', 'rm'],
       hidden: true,
@@ -159,6 +165,7 @@ const blob: CommandNode = group(
     leaf('list', () => import('./commands/blob-list.ts'), { aliases: ['ls'] }),
     leaf('show', () => import('./commands/blob-show.ts'), { aliases: ['cat'] }),
     leaf('stats', () => import('./commands/blob-stats.ts')),
+    leaf('gc', () => import('./commands/blob-gc.ts'), { hidden: true }),
     leaf('delete', () => import('./commands/blob-delete.ts'), {
       aliases: ['remove', 'rm'],
       hidden: true,
@@ -233,6 +240,7 @@ export const commandTree: CommandGroup = group(
     leaf('list', () => import('./commands/list.ts'), { aliases: ['ls'] }),
     leaf('show', () => import('./commands/show.ts'), { aliases: ['cat'] }),
     leaf('diff', () => import('./commands/diff.ts')),
+    leaf('mount', () => import('./commands/mount.ts')),
     leaf('verify', () => import('./commands/verify.ts')),
     policy,
     maintenance,

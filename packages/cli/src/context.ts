@@ -1,3 +1,4 @@
+import type { RequestMeter } from '@longshore/repo';
 import type { ConnectionOptions } from './connection/connection-options.ts';
 import type { GlobalFlagValues } from './global-flags.ts';
 import type { Log } from './log.ts';
@@ -17,6 +18,8 @@ export interface CommandContext extends ConnectionOptions {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly log: Log;
   readonly progress: ProgressLine;
+  /** Counts what this run asks of storages. */
+  readonly requests: RequestMeter;
   readonly times: TimeFormat;
   /** The first SIGINT or SIGTERM: end in order. */
   readonly stopSignal: AbortSignal;

@@ -7,6 +7,7 @@ describe('exit codes', () => {
   const failures = [
     new UsageError('x'),
     new SilentFailure('x'),
+    new SilentFailure('x', { cause: new LongshoreError('NO_SPACE', 'x') }),
     new CorruptDataError('x'),
     new LongshoreError('INVALID_PASSWORD', 'x'),
     new LongshoreError('NO_SPACE', 'x'),
@@ -14,12 +15,12 @@ describe('exit codes', () => {
   ];
 
   it('are those of Kopia unless more is asked for', () => {
-    expect(failures.map((failure) => exitCodeOf(failure, 'kopia'))).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(failures.map((failure) => exitCodeOf(failure, 'kopia'))).toEqual([1, 1, 1, 1, 1, 1, 1]);
   });
 
   it('tell kinds of failures apart when they are to', () => {
     expect(failures.map((failure) => exitCodeOf(failure, 'detailed'))).toEqual([
-      2, 4, 30, 14, 23, 1,
+      2, 4, 23, 30, 14, 23, 1,
     ]);
   });
 });

@@ -32,6 +32,7 @@ const DETAILED: Readonly<Record<ErrorCode, number>> = {
   SOURCE_UNREADABLE: 41,
   TARGET_UNSAFE: 42,
   TARGET_UNWRITABLE: 43,
+  ACTION_FAILED: 44,
   ABORTED: EXIT_INTERRUPTED,
 };
 
@@ -42,15 +43,20 @@ const EXIT_INCOMPLETE = 4;
 export function exitCodeOf(error: unknown, style: 'kopia' | 'detailed'): number {
   if (style === 'kopia') return EXIT_FAILURE;
   if (error instanceof UsageError) return DETAILED.INVALID_ARGUMENT;
-  if (error instanceof SilentFailure) return EXIT_INCOMPLETE;
+  if (error instanceof SilentFailure) {
+    return error.cause === undefined ? EXIT_INCOMPLETE : exitCodeOf(error.cause, style);
+  }
   const code = errorCode(error);
   return code === undefined ? EXIT_FAILURE : (DETAILED[code] ?? EXIT_FAILURE);
 }
 
-/** The command did its work, said everything there is to say, and still did not succeed. */
+/**
+ * The command did its work, said everything there is to say, and still did not succeed. With a `cause` it came to
+ * nothing for that one reason, whose exit code it has.
+ */
 export class SilentFailure extends Error {
-  constructor(message: string) {
-    super(message);
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, options);
     this.name = 'SilentFailure';
   }
 }

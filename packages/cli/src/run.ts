@@ -1,4 +1,4 @@
-import { describeError } from '@longshore/repo';
+import { describeError, RequestMeter } from '@longshore/repo';
 import { commandTree } from './command-tree.ts';
 import { configFilePath, defaultLogFolder } from './config/config-paths.ts';
 import type { CommandContext } from './context.ts';
@@ -16,6 +16,7 @@ import { describeLine } from './grammar/help.ts';
 import { parseCommandLine, type ParsedLine } from './grammar/parse.ts';
 import { UsageError } from './grammar/usage-error.ts';
 import { createLog } from './log.ts';
+import { requestLine } from './output/request-line.ts';
 import { createTimeFormat, type TimeFormat } from './output/times.ts';
 import { ProgressLine } from './progress/progress-line.ts';
 import { catchSignals } from './signals.ts';
@@ -79,6 +80,8 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
   const signals = catchSignals((message) => log.info(message));
   log.debug(`longshore ${packageVersion()}, node ${process.version}: ${line.path.join(' ')}`);
   let times: TimeFormat | undefined;
+  const requests = new RequestMeter();
+  let showsCost = false;
   try {
     const context: CommandContext = {
       env,
@@ -92,6 +95,7 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
       stdin: process.stdin,
       log,
       progress,
+      requests,
       // Node's tables of time zones are slow to load, and many commands show no time.
       get times() {
         times ??= createTimeFormat(flags.timezone);
@@ -102,6 +106,7 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
       handleStop: signals.handleStop,
     };
     await line.command?.run(context, input);
+    showsCost = line.command?.showsRequests === true;
     return EXIT_SUCCESS;
   } catch (error) {
     progress.clear();
@@ -121,6 +126,10 @@ async function runCommand(line: ParsedLine, flags: GlobalFlagValues): Promise<nu
     return exitCodeOf(error, flags['exit-codes']);
   } finally {
     progress.clear();
+    // Providers bill what failed, too; but there the last line says why.
+    const cost = requestLine(requests.counts);
+    if (cost !== undefined && showsCost) log.info(cost);
+    else if (cost !== undefined) log.debug(cost);
     signals.release();
     log.close();
   }

@@ -5,6 +5,7 @@
 export type ErrorCode =
   | 'ABORTED'
   | 'ACCESS_DENIED'
+  | 'ACTION_FAILED'
   | 'ALREADY_EXISTS'
   | 'BLOB_NOT_FOUND'
   | 'CLOCK_SKEW'

@@ -93,7 +93,7 @@ export interface CommitRecoveredOptions extends AbortOptions {
 export async function commitRecoveredEntries(
   entries: Iterable<ContentInfo>,
   options: CommitRecoveredOptions,
-): Promise<readonly BlobMetadata[]> {
+): Promise<readonly BlobID[]> {
   const { formatManager, clock = createSystemClock(), random = webRandomSource } = options;
   const format = formatManager.current();
   const kernel = await createContentKernel(formatManager.algorithms, format);

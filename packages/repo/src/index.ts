@@ -18,6 +18,14 @@ export {
 } from './blob/storage.ts';
 export type { StorageOperation } from './blob/decorate-storage.ts';
 export {
+  REQUEST_CLASSES,
+  RequestMeter,
+  totalRequests,
+  type RequestClass,
+  type RequestCounts,
+  type StorageRequest,
+} from './blob/request-meter.ts';
+export {
   createMemoryStorage,
   type MemoryStorage,
   type MemoryStorageOptions,
@@ -115,6 +123,7 @@ export {
   type ErrorFacts,
 } from './errors.ts';
 export { changePassword, setParameters, type ParameterChanges } from './format/change-format.ts';
+export type { FormatCache, RememberedFormat } from './format/format-cache.ts';
 export { openFormat, type FormatManager } from './format/format-manager.ts';
 export {
   encodeGoJSON,
@@ -142,6 +151,8 @@ export {
   parseMaintenanceParameters,
   type MaintenanceParameters,
 } from './maintenance/parameters.ts';
+export { collectBlobs, rewriteContents, type ByHandOptions } from './maintenance/by-hand.ts';
+export type { RewriteSelection } from './maintenance/content-rewrite.ts';
 export {
   dueMode,
   maintenanceIdentity,
@@ -175,6 +186,7 @@ export type {
 } from './maintenance/tasks.ts';
 export { checkLockExtension } from './maintenance/extend-locks.ts';
 export { LOG_PREFIX, partitionLogs } from './maintenance/log-cleanup.ts';
+export { loadManifests } from './manifest/load-manifests.ts';
 export { isManifestID, parseManifestID } from './manifest/manifest-id.ts';
 export {
   indexObjectID,
@@ -226,6 +238,16 @@ export {
   type HealResult,
   type PackProblem,
 } from './heal/heal-repository.ts';
+export { hasDifferences, type IndexDifferences } from './content/indexblob/compare-indexes.ts';
+export { rollBackUpgrade, type RollBackOutcome } from './upgrade/roll-back-upgrade.ts';
+export {
+  upgradeRepository,
+  type UpgradeEnvironment,
+  type UpgradeEvent,
+  type UpgradeOptions,
+  type UpgradeOutcome,
+} from './upgrade/upgrade-repository.ts';
+export { validateUpgrade } from './upgrade/validate-upgrade.ts';
 export {
   verifyRotating,
   type RotatingVerificationEvent,

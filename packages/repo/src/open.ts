@@ -24,9 +24,12 @@ import type {
   ActiveIndexSource,
   IndexBlobManager,
 } from './content/indexblob/index-blob-manager.ts';
+import { refuseOtherIndexStyle } from './content/indexblob/index-style.ts';
 import { LegacyIndexBlobs, LegacyIndexReader } from './content/indexblob/legacy-index-blobs.ts';
 import { LoadedIndexes } from './content/indexblob/loaded-indexes.ts';
 import { EpochStateReader } from './epoch/epoch-state-reader.ts';
+import { hasCode } from './errors.ts';
+import type { FormatCache } from './format/format-cache.ts';
 import { openFormat, type FormatManager } from './format/format-manager.ts';
 import { withRetention } from './format/retaining-storage.ts';
 import { slotSizeFor } from './object/object-writer.ts';
@@ -50,6 +53,8 @@ export interface OpenOptions<S extends BlobReader = BlobReader> extends AbortOpt
   readonly engine?: ContentEngineFactory;
   /** Keeps index blobs and directory contents near. */
   readonly cache?: ContentCache;
+  /** Keeps the format blobs near, for as long as a client may rely on them. */
+  readonly formatCache?: FormatCache;
   readonly clock?: Clock;
   readonly random?: RandomSource;
   readonly sleep?: Sleep;
@@ -80,6 +85,7 @@ export async function openRepository(
     algorithms,
     clock,
     upgradeOwnerID: options.upgradeOwnerID,
+    cache: options.formatCache,
     ...abortOptions(options),
   });
   return openWithFormat(formatManager, { ...options, algorithms, clock });
@@ -132,8 +138,9 @@ export async function openWithFormat(
       indexBlobs,
       format: () => formatManager.current(),
       clock,
+      beforeCommit: (abort) => refuseOutdatedCommit(formatManager, indexBlobs, abort),
     });
-    await committed.refresh(abortOptions(options));
+    await loadIndex(committed, formatManager, abortOptions(options));
     const compressors = compressorTable(algorithms);
     const parts: RepositoryParts = {
       formatManager,
@@ -157,6 +164,28 @@ export async function openWithFormat(
     await engine[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/**
+ * Loads the index for the first time. A format out of a cache says nothing about what the storage holds today: where
+ * the index is empty or does not open the storage is asked whether this is still the repository.
+ */
+async function loadIndex(
+  committed: CommittedContents,
+  formatManager: FormatManager,
+  options: AbortOptions,
+): Promise<void> {
+  try {
+    await committed.refresh(options);
+  } catch (error) {
+    if (formatManager.isRemembered && hasCode(error, 'CORRUPT_DATA')) {
+      await formatManager.refresh(options);
+    }
+    throw error;
+  }
+  if (!formatManager.isRemembered) return;
+  for (const _ of committed.iterateContents({ includeDeleted: true })) return;
+  await formatManager.refresh(options);
 }
 
 interface IndexEnvironment {
@@ -206,6 +235,16 @@ function indexBlobSource(
   }
   const parameters = () => formatManager.current().epochParameters;
   return new EpochStateReader({ storage, clock, parameters });
+}
+
+/** A client may have slept through an upgrade: index blobs of the old style would count for nobody. */
+async function refuseOutdatedCommit(
+  formatManager: FormatManager,
+  indexBlobs: ActiveIndexSource | IndexBlobManager,
+  options: AbortOptions,
+): Promise<void> {
+  await formatManager.refreshIfStale(options);
+  if ('style' in indexBlobs) refuseOtherIndexStyle(formatManager, indexBlobs);
 }
 
 function isWritable(storage: BlobReader): storage is BlobStorage {

@@ -16,7 +16,7 @@ export interface CivilTime {
   readonly nanosecond: number;
 }
 
-const SECONDS_PER_DAY = 86_400;
+export const SECONDS_PER_DAY = 86_400;
 /** Seconds from the epoch to either end of the time that `Intl` knows. */
 const LAST_SECOND = 8_640_000_000_000;
 
@@ -92,7 +92,7 @@ export function isoWeek({ year, month, day }: CivilTime): {
 }
 
 /** 0 is Monday. Day 0 of the epoch was a Thursday. */
-function weekday(days: number): number {
+export function weekday(days: number): number {
   return (((days + 3) % 7) + 7) % 7;
 }
 
@@ -100,7 +100,7 @@ const DAYS_PER_400_YEARS = 146_097;
 const DAYS_FROM_MARCH_0000_TO_EPOCH = 719_468;
 
 /** Days since the epoch in the proleptic Gregorian calendar; months beyond 1 to 12 carry over into years. */
-function daysFromCivil(year: number, month: number, day: number): number {
+export function daysFromCivil(year: number, month: number, day: number): number {
   const monthsFromMarch = month - 3;
   const marchYear = year + Math.floor(monthsFromMarch / 12);
   const marchMonth = monthsFromMarch - 12 * Math.floor(monthsFromMarch / 12);
@@ -110,7 +110,8 @@ function daysFromCivil(year: number, month: number, day: number): number {
   return 365 * marchYear + leapDays + daysBeforeMonth + day - 1 - DAYS_FROM_MARCH_0000_TO_EPOCH;
 }
 
-function civilFromDays(days: number): Pick<CivilTime, 'year' | 'month' | 'day'> {
+/** Inverse of {@link daysFromCivil}. */
+export function civilFromDays(days: number): Pick<CivilTime, 'year' | 'month' | 'day'> {
   const shifted = days + DAYS_FROM_MARCH_0000_TO_EPOCH;
   const era = Math.floor(shifted / DAYS_PER_400_YEARS);
   const dayOfEra = shifted - era * DAYS_PER_400_YEARS;

@@ -1,3 +1,16 @@
+export type {
+  ActionFailure,
+  ActionInvocation,
+  ActionName,
+  ActionRunner,
+  ActionWorkspace,
+} from './actions/action-runner.ts';
+export {
+  createPolicyActions,
+  type ActionEvent,
+  type PolicyActionsOptions,
+} from './actions/policy-actions.ts';
+export type { ActionPlace, SnapshotActions } from './actions/snapshot-actions.ts';
 export { ArchiveOutput } from './archive/archive-output.ts';
 export { gzipSink, type ArchiveSink } from './archive/archive-sink.ts';
 export { createTarOutput } from './archive/tar-output.ts';
@@ -84,6 +97,29 @@ export {
 } from './migrate/migrate-snapshots.ts';
 export { openRepositorySource, type RepositorySourceOptions } from './migrate/repository-source.ts';
 export { goModeFromPosix, posixModeFromGo } from './mode.ts';
+export {
+  DEFAULT_MAX_CACHED_DIRECTORIES,
+  DEFAULT_MAX_CACHED_ENTRIES,
+} from './mount/directory-cache.ts';
+export { mountAllSources, mountEntry, type MountOptions } from './mount/mount.ts';
+export type {
+  MountedDirectory,
+  MountedFile,
+  MountedListing,
+  MountedNode,
+} from './mount/mounted-node.ts';
+export {
+  isCronExpression,
+  parseCronExpression,
+  type CronDaysOfMonth,
+  type CronDaysOfWeek,
+  type CronExpression,
+} from './policy/cron-expression.ts';
+export {
+  nextSnapshotTime,
+  type NextSnapshot,
+  type ScheduleState,
+} from './policy/next-snapshot-time.ts';
 export { DEFAULT_POLICY, EMPTY_POLICY, type Policy } from './policy/policy.ts';
 export { policyLabels, policyTarget } from './policy/policy-labels.ts';
 export { parsePolicy, policyPayload, unknownPolicySettings } from './policy/policy-json.ts';

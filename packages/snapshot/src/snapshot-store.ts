@@ -1,4 +1,5 @@
 import {
+  loadManifests,
   LongshoreError,
   type AbortOptions,
   type Labels,
@@ -21,11 +22,7 @@ export async function listSnapshots(
   options: AbortOptions = {},
 ): Promise<readonly SnapshotManifest[]> {
   const labels: Labels = source === undefined ? { type: 'snapshot' } : snapshotLabels(source);
-  const snapshots: SnapshotManifest[] = [];
-  for (const { id } of await repository.findManifests(labels, options)) {
-    snapshots.push(parseSnapshotManifest(await repository.getManifest(id, options)));
-  }
-  return snapshots;
+  return (await loadManifests(repository, labels, options)).map(parseSnapshotManifest);
 }
 
 /** MANIFEST_NOT_FOUND if there is no such manifest or it is not a snapshot. */

@@ -1,5 +1,6 @@
 import {
   contentPrefix,
+  type ContentID,
   type ContentInfo,
   type IterateContentsOptions,
   type Repository,
@@ -21,12 +22,15 @@ export function* contentsInRange(
   options: Pick<IterateContentsOptions, 'includeDeleted'>,
 ): Generator<ContentInfo, void, void> {
   for (const info of repository.contents.iterateContents(options)) {
-    const isPrefixed = contentPrefix(info.contentID) !== '';
-    const isWanted = flags.prefixed
-      ? isPrefixed
-      : flags['non-prefixed']
-        ? !isPrefixed
-        : info.contentID.startsWith(flags.prefix);
-    if (isWanted) yield info;
+    if (isInContentRange(info.contentID, flags)) yield info;
   }
+}
+
+export function isInContentRange(
+  id: ContentID,
+  flags: FlagValues<typeof CONTENT_RANGE_FLAGS>,
+): boolean {
+  const isPrefixed = contentPrefix(id) !== '';
+  if (flags.prefixed) return isPrefixed;
+  return flags['non-prefixed'] ? !isPrefixed : id.startsWith(flags.prefix);
 }

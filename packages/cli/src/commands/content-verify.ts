@@ -18,6 +18,7 @@ export const command: Command = defineCommand({
     ...CONTENT_RANGE_FLAGS,
   },
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     await withRepository(
       context,

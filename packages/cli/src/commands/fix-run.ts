@@ -19,6 +19,7 @@ import { withWritableRepository, type Connection } from '../connection/with-repo
 import type { CommandContext } from '../context.ts';
 import { flag, type Flags, type FlagValues } from '../grammar/flag.ts';
 import { integer, oneOf, texts } from '../grammar/value-flags.ts';
+import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 import { formatBytes } from '../output/units.ts';
 
 const DEFAULT_PARALLEL = 4;
@@ -41,24 +42,36 @@ export async function runFix(
   flags: FlagValues<typeof FIX_FLAGS>,
   fix: (writer: RepositoryWriter, options: FixOptions) => Promise<number>,
 ): Promise<void> {
-  const { log, signal } = context;
+  const { log } = context;
   await withWritableRepository(context, async (connection) => {
     const { repository } = connection;
-    const snapshots = await snapshotsOf(context, connection, flags);
-    await using writer = repository.newWriter({ signal });
-    const fixed = await fix(writer, {
-      snapshots,
-      commit: flags.commit,
-      unreadableDirectories: flags['invalid-directory-handling'],
-      parallel: Math.max(1, flags.parallel ?? DEFAULT_PARALLEL),
-      signal,
-      onEvent: (event) => report(context, event),
-    });
-    if (flags.commit) await writer.flush({ signal });
+    const fixed = await fixSnapshots(context, connection, flags, fix);
     if (fixed === 0) log.info('No changes.');
     else if (flags.commit) log.info(`Fixed and committed ${fixed} snapshots.`);
     else log.info(`Would fix ${fixed} snapshots (pass --commit to confirm).`);
+    await maintainIfDue(context, repository);
   });
+}
+
+async function fixSnapshots(
+  context: CommandContext,
+  connection: Connection<OpenWritableRepository>,
+  flags: FlagValues<typeof FIX_FLAGS>,
+  fix: (writer: RepositoryWriter, options: FixOptions) => Promise<number>,
+): Promise<number> {
+  const { signal } = context;
+  const snapshots = await snapshotsOf(context, connection, flags);
+  await using writer = connection.repository.newWriter({ signal });
+  const fixed = await fix(writer, {
+    snapshots,
+    commit: flags.commit,
+    unreadableDirectories: flags['invalid-directory-handling'],
+    parallel: Math.max(1, flags.parallel ?? DEFAULT_PARALLEL),
+    signal,
+    onEvent: (event) => report(context, event),
+  });
+  if (flags.commit) await writer.flush({ signal });
+  return fixed;
 }
 
 /** By source, oldest first. */

@@ -10,6 +10,7 @@ import {
   type Command,
 } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
+import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 
 /** `copy-history` and `move-history`. */
 export function historyCommand(kind: 'copy' | 'move'): Command {
@@ -56,6 +57,7 @@ export function historyCommand(kind: 'copy' | 'move'): Command {
             },
           }),
         );
+        await maintainIfDue(context, repository);
       });
     },
   });

@@ -3,8 +3,8 @@ import { createMaintenanceLock } from '@longshore/repo/node';
 import { withWritableRepository } from '../connection/with-repository.ts';
 import { defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
-import { oneOf } from '../grammar/value-flags.ts';
 import { reportMaintenance } from '../maintenance/maintenance-report.ts';
+import { SAFETY_FLAGS } from './safety-flags.ts';
 
 export const command: Command = defineCommand({
   summary: 'Maintain the repository now.',
@@ -12,14 +12,12 @@ export const command: Command = defineCommand({
     'Quick maintenance keeps the indexes short. Full maintenance also finds what no snapshot needs and frees its space, over several runs with safe waiting times between.',
   flags: {
     full: flag('Full maintenance, due or not.'),
-    safety: oneOf(['full', 'none'])(
-      'Waiting times: "none" is only right while no other client uses the repository.',
-      { default: 'full' },
-    ),
+    ...SAFETY_FLAGS,
     'dry-run': flag('Say what would be done and why, and write nothing.', { short: 'n' }),
     force: flag('Run although another client owns maintenance.', { hidden: true }),
   },
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     const { log, signal } = context;
     const mode = flags.full ? 'full' : 'quick';

@@ -62,6 +62,9 @@ export const command: Command = defineCommand({
         throw new UsageError('no change was asked for');
       }
       checkLockExtension(changed, formatManager.blobConfiguration);
+      if (changed.extendObjectLocks && !changed.full.enabled) {
+        log.warning('Object locks are only extended by full maintenance, which is not scheduled.');
+      }
       if (changed !== parameters) await storeParameters(repository, changed, signal);
       if (planned !== schedule) await storeSchedule(storage, formatManager, planned, { signal });
       log.debug('maintenance parameters stored');

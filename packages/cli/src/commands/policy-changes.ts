@@ -1,8 +1,7 @@
 import { SPLITTER_NAMES } from '@longshore/chunker';
 import { COMPRESSION_HEADER_IDS } from '@longshore/repo';
-import type { Policy } from '@longshore/snapshot';
+import { isCronExpression, parseCronExpression, type Policy } from '@longshore/snapshot';
 import { flag, optionalFlag, valueFlag, type Flags, type FlagValues } from '../grammar/flag.ts';
-import { isCronExpression } from '../grammar/cron-expression.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { duration, oneOf, parseInteger, parseOneOf, text, texts } from '../grammar/value-flags.ts';
 import { ACTION_FLAGS, actionChanges } from './policy-actions.ts';
@@ -164,23 +163,31 @@ const LISTS = [
 ] as const;
 
 function editSchedule(edit: PolicyEdit, flags: SettingFlags): void {
-  const interval = flags['snapshot-interval'];
+  const { manual, 'snapshot-interval': interval, 'run-missed': runMissed } = flags;
   const times = flags['snapshot-time'];
   const crontab = flags['snapshot-time-crontab'] ?? '';
-  const hasSchedule = interval !== undefined || times.length > 0 || crontab !== '';
-  if (flags.manual !== undefined) {
+  const hasSchedule =
+    interval !== undefined || times.length > 0 || crontab !== '' || typeof runMissed === 'boolean';
+  if (manual === true) {
     if (hasSchedule) throw new UsageError('--manual and a schedule exclude each other');
     for (const setting of ['intervalSeconds', 'timeOfDay', 'cron', 'runMissed']) {
       edit.clear(`scheduling.${setting}`);
     }
-    edit.set('scheduling.manual', flags.manual);
+    edit.set('scheduling.manual', true);
     return;
   }
-  if (interval !== undefined) edit.set('scheduling.intervalSeconds', Number(interval / SECOND));
+  if (interval !== undefined) edit.set('scheduling.intervalSeconds', intervalSeconds(interval));
   if (times.length > 0) edit.set('scheduling.timeOfDay', parseTimesOfDay(times));
   if (crontab !== '') edit.set('scheduling.cron', parseCrontab(crontab));
-  edit.set('scheduling.runMissed', flags['run-missed']);
-  if (hasSchedule) edit.clear('scheduling.manual');
+  edit.set('scheduling.runMissed', runMissed);
+  if (hasSchedule || manual === false) edit.clear('scheduling.manual');
+}
+
+/** 0 takes the interval out, as in Kopia. */
+function intervalSeconds(nanoseconds: bigint): number | Inherit {
+  if (nanoseconds === 0n) return 'inherit';
+  if (nanoseconds >= SECOND) return Number(nanoseconds / SECOND);
+  throw new UsageError('--snapshot-interval must be a second or more, or 0');
 }
 
 function parseCrontab(given: string): readonly string[] | Inherit {
@@ -189,11 +196,16 @@ function parseCrontab(given: string): readonly string[] | Inherit {
     .split(';')
     .map((expression) => expression.trim())
     .filter((expression) => expression !== '');
-  const wrong = expressions.find((expression) => !isCronExpression(expression));
-  if (wrong === undefined) return expressions.length === 0 ? 'inherit' : expressions;
-  throw new UsageError(
-    `--snapshot-time-crontab: ${JSON.stringify(wrong)} is no crontab expression`,
-  );
+  for (const expression of expressions) {
+    const shown = JSON.stringify(expression);
+    if (!isCronExpression(expression)) {
+      throw new UsageError(`--snapshot-time-crontab: ${shown} is no crontab expression`);
+    }
+    if (parseCronExpression(expression)?.hasBackwardRange === true) {
+      throw new UsageError(`--snapshot-time-crontab: a range in ${shown} ends before it begins`);
+    }
+  }
+  return expressions.length === 0 ? 'inherit' : expressions;
 }
 
 function parseTimesOfDay(
@@ -203,7 +215,7 @@ function parseTimesOfDay(
   if (times.includes('inherit')) return 'inherit';
   return times
     .map((time) => {
-      const [, hour = '', min = ''] = /^(\d{1,2}):(\d{2})$/.exec(time) ?? [];
+      const [, hour = '', min = ''] = /^\s*(\d{1,2}):(\d{1,2})$/.exec(time) ?? [];
       if (hour === '' || Number(hour) > 23 || Number(min) > 59) {
         throw new UsageError(`--snapshot-time needs HH:mm, not ${JSON.stringify(time)}`);
       }

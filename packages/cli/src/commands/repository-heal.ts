@@ -18,6 +18,7 @@ import { defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
 import { integer, JSON_FLAGS, text } from '../grammar/value-flags.ts';
 import { printJSON } from '../output/json-output.ts';
+import { requestsJSON } from '../output/request-line.ts';
 import { formatBytes } from '../output/units.ts';
 import { reportDamage } from './damage-report.ts';
 
@@ -34,6 +35,7 @@ export const command: Command = defineCommand({
     ...JSON_FLAGS,
   },
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     const { log, progress, signal } = context;
     await withWritableRepository(
@@ -67,6 +69,7 @@ export const command: Command = defineCommand({
             bytesRead,
             lostFiles: count,
             files,
+            ...requestsJSON(context.requests.counts),
           });
         }
         const doing = flags['dry-run'] ? 'Would mend' : 'Mended';

@@ -1,11 +1,18 @@
-import { createSystemClock, setParameters, type ParameterChanges } from '@longshore/repo';
+import {
+  checkLockExtension,
+  createSystemClock,
+  loadMaintenanceParameters,
+  setParameters,
+  type BlobRetention,
+  type ParameterChanges,
+} from '@longshore/repo';
 import { forgetKopiaFormatCache } from '../config/kopia-format-cache.ts';
 import { withWritableRepository } from '../connection/with-repository.ts';
 import { defineCommand, type Command } from '../grammar/command.ts';
 import { flag, refusedFlag, type FlagValues } from '../grammar/flag.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { duration, integer, text } from '../grammar/value-flags.ts';
-import { RETENTION_FLAGS, retentionOf } from './retention-flags.ts';
+import { changedRetention, RETENTION_FLAGS } from './retention-flags.ts';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -37,9 +44,14 @@ export const command: Command = defineCommand({
   flags: FLAGS,
   args: {},
   async run(context, { flags }) {
-    const changes = changesOf(flags);
-    if (Object.keys(changes).length === 0) throw new UsageError('no change was asked for');
     await withWritableRepository(context, async ({ repository, storage, config }) => {
+      const { blobConfiguration: current } = repository.formatManager;
+      const changes = changesOf(flags, current);
+      if (Object.keys(changes).length === 0) throw new UsageError('no change was asked for');
+      if (changes.retention !== undefined) {
+        const parameters = await loadMaintenanceParameters(repository, { signal: context.signal });
+        checkLockExtension(parameters, changes.retention);
+      }
       const changed = await setParameters(repository.formatManager, changes, {
         storage,
         clock: createSystemClock(),
@@ -55,8 +67,11 @@ export const command: Command = defineCommand({
   },
 });
 
-function changesOf(flags: FlagValues<typeof FLAGS>): ParameterChanges {
-  const retention = retentionOf(flags);
+function changesOf(
+  flags: FlagValues<typeof FLAGS>,
+  current: BlobRetention | undefined,
+): ParameterChanges {
+  const retention = changedRetention(flags, current);
   const epochParameters = epochChanges(flags);
   const added = flags['add-required-feature'];
   const removed = flags['remove-required-feature'];

@@ -6,6 +6,7 @@ export const command: Command = defineCommand({
   summary: 'Copy the repository to a folder.',
   flags: { ...FILESYSTEM_FLAGS, ...SYNC_FLAGS },
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     await runSync(context, filesystemConfig(context, flags), flags);
   },

@@ -6,6 +6,7 @@ export const command: Command = defineCommand({
   summary: 'Copy the repository to an S3 bucket.',
   flags: { ...S3_FLAGS, ...SYNC_FLAGS },
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     await runSync(context, s3Config(context, flags), flags);
   },

@@ -76,6 +76,7 @@ export const command: Command = defineCommand({
       required: true,
     }),
   },
+  showsRequests: true,
   async run(context, { flags, args }) {
     await withRepository(
       context,
@@ -84,7 +85,7 @@ export const command: Command = defineCommand({
           await restoreTask(context, connection, task, flags);
         }
       },
-      { parallel: true },
+      { parallel: true, recentFormat: true },
     );
   },
 });

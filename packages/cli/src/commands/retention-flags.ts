@@ -24,3 +24,18 @@ export function retentionOf(
   }
   return { mode, periodNanoseconds };
 }
+
+/** As {@link retentionOf} for locks that a repository has: what is not said about them stays. */
+export function changedRetention(
+  flags: FlagValues<typeof RETENTION_FLAGS>,
+  current: BlobRetention | undefined,
+): BlobRetention | 'none' | undefined {
+  const mode = flags['retention-mode'];
+  const periodNanoseconds = flags['retention-period'];
+  if (current === undefined || mode === 'none') return retentionOf(flags);
+  if (mode === undefined && periodNanoseconds === undefined) return undefined;
+  return {
+    mode: mode ?? current.mode,
+    periodNanoseconds: periodNanoseconds ?? current.periodNanoseconds,
+  };
+}

@@ -15,13 +15,11 @@ import {
   formatSource,
   getEffectivePolicy,
   getPolicy,
-  listPolicies,
   listSnapshots,
   readPlaceholder,
   setPolicy,
   type DirectoryEntry,
   type FileEntry,
-  type Policy,
   type SnapshotManifest,
   type SourceInfo,
 } from '@longshore/snapshot';
@@ -41,9 +39,11 @@ import { decimal, duration, integer, JSON_FLAGS, text, texts } from '../grammar/
 import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 import { printJSON } from '../output/json-output.ts';
 import { parseTimestamp, wholeSeconds } from '../output/parse-time.ts';
+import { requestsJSON } from '../output/request-line.ts';
 import { snapshotJSON } from '../output/snapshot-json.ts';
 import { countTree, workOfSnapshot } from '../progress/estimate-work.ts';
 import { UploadProgress } from '../progress/upload-progress.ts';
+import { openSourceActions } from './snapshot-actions.ts';
 import { stdinDirectory } from './stdin-entry.ts';
 
 const MEBIBYTE = 2 ** 20;
@@ -69,7 +69,10 @@ const FLAGS = {
   parallel: integer('Files read at once; 0: as the policy says.', { placeholder: 'N', default: 0 }),
   'start-time': text('Say that the snapshot started then.'),
   'end-time': text('Say that the snapshot ended then.'),
-  'force-enable-actions': refusedFlag({ isBoolean: true }),
+  'force-enable-actions': flag(
+    'Run the programs that policies name even if the connection does not allow it.',
+    { hidden: true },
+  ),
   'force-disable-actions': flag('Run none of the programs that policies name.', { hidden: true }),
   'stdin-file': text('Back up standard input as a file of this name.'),
   tags: texts('A tag of the snapshot, <key>:<value>.'),
@@ -89,6 +92,8 @@ type CreateFlags = FlagValues<typeof FLAGS>;
 interface SnapshotTask {
   readonly root: DirectoryEntry | FileEntry;
   readonly source: SourceInfo;
+  /** On this machine, absolute; undefined for standard input. */
+  readonly path: string | undefined;
   /** The source is made up, so that no schedule can back it up again. */
   readonly isManual: boolean;
 }
@@ -97,6 +102,7 @@ export const command: Command = defineCommand({
   summary: 'Back up files or folders.',
   flags: FLAGS,
   args: { source: argumentList('Files and folders.') },
+  showsRequests: true,
   async run(context, { flags, args }) {
     checkFlags(flags, args.source);
     context.handleStop();
@@ -104,8 +110,15 @@ export const command: Command = defineCommand({
       context,
       async (connection) => {
         const paths = flags.all ? await ownSources(context, connection) : args.source;
-        if (paths.length === 0) throw new UsageError('snapshot create needs a source, or --all');
+        if (paths.length === 0) {
+          throw new UsageError(
+            flags.all
+              ? 'there is no earlier source of this user and host that is not manual'
+              : 'snapshot create needs a source, or --all',
+          );
+        }
         const failures: string[] = [];
+        const errors: unknown[] = [];
         const leftOut: string[] = [];
         for (const path of paths) {
           if (context.stopSignal.aborted) {
@@ -121,6 +134,7 @@ export const command: Command = defineCommand({
               error instanceof Error ? (error.stack ?? line) : describeError(error),
             );
             failures.push(line);
+            errors.push(error);
           }
         }
         context.progress.clear();
@@ -130,9 +144,10 @@ export const command: Command = defineCommand({
           return;
         }
         for (const failure of failures) context.log.error(`longshore: ${failure}`);
-        throw new SilentFailure(`${failures.length} of ${paths.length} sources failed`);
+        const message = `${failures.length} of ${paths.length} sources failed`;
+        throw new SilentFailure(message, paths.length === 1 ? { cause: errors[0] } : {});
       },
-      { parallel: true },
+      { parallel: true, recentFormat: true },
     );
   },
 });
@@ -189,9 +204,9 @@ async function backUp(
   const { repository, identity } = connection;
   const { log, signal, stopSignal } = context;
   const task = taskOf(context, identity, path, flags);
-  if (connection.config.client.enableActions && !flags['force-disable-actions']) {
-    await refuseActions(context, connection, task.source);
-  }
+  const areAllowed =
+    (connection.config.client.enableActions || flags['force-enable-actions']) &&
+    !flags['force-disable-actions'];
   log.info(`Snapshotting ${formatSource(task.source)} ...`);
   const progress = new UploadProgress(context.progress);
   const counting = new AbortController();
@@ -207,6 +222,10 @@ async function backUp(
       signal,
       onUpload: (bytes) => progress.onUploaded(bytes),
     });
+    await using programs =
+      task.path === undefined
+        ? undefined
+        : openSourceActions(context, { path: task.path, areAllowed });
     const { snapshot, draft } = await createSnapshot(writer, task.root, {
       source: task.source,
       description: flags.description,
@@ -222,6 +241,7 @@ async function backUp(
       failFast: flags['fail-fast'],
       forceHashPercent: flags['force-hash'],
       ...healing,
+      actions: programs?.actions,
       checkpointIntervalMs: Number(flags['checkpoint-interval'] / 1_000_000n),
       placeholderOf: readPlaceholder,
       onEvent: (event) => {
@@ -274,9 +294,14 @@ function taskOf(
   }
   const isManual = override !== undefined || stdinFile !== undefined;
   if (stdinFile !== undefined)
-    return { root: stdinDirectory(path, stdinFile, context.stopSignal), source, isManual };
+    return {
+      root: stdinDirectory(path, stdinFile, context.stopSignal),
+      source,
+      path: undefined,
+      isManual,
+    };
   const root = openLocalEntry(path);
-  if (root.type === 'd' || root.type === 'f') return { root, source, isManual };
+  if (root.type === 'd' || root.type === 'f') return { root, source, path, isManual };
   throw new LongshoreError('SOURCE_UNREADABLE', `${path} is neither a file nor a folder`, { path });
 }
 
@@ -296,31 +321,6 @@ async function estimate(
   }
 }
 
-/** A snapshot taken without the program that was to prepare it could be worth nothing. */
-async function refuseActions(
-  { signal }: CommandContext,
-  { repository }: Connection,
-  source: SourceInfo,
-): Promise<void> {
-  const { policy } = await getEffectivePolicy(repository, source, { signal });
-  const policies = await listPolicies(repository, { signal });
-  const below = policies.filter(
-    ({ target }) =>
-      target.host === source.host &&
-      target.userName === source.userName &&
-      target.path.startsWith(`${source.path}/`),
-  );
-  if (![policy, ...below.map((stored) => stored.policy)].some(hasActions)) return;
-  throw new LongshoreError(
-    'UNSUPPORTED',
-    `a policy of ${formatSource(source)} runs programs, which longshore cannot do yet; --force-disable-actions backs up without them`,
-  );
-}
-
-function hasActions({ actions }: Policy): boolean {
-  return Object.values(actions).some((action) => action !== undefined);
-}
-
 async function markManual(
   writer: Parameters<typeof setPolicy>[0],
   source: SourceInfo,
@@ -332,7 +332,10 @@ async function markManual(
 
 function report(context: CommandContext, snapshot: SnapshotManifest, flags: CreateFlags): void {
   if (flags.json) {
-    printJSON(context, flags, snapshotJSON(snapshot, { withStats: flags['json-verbose'] }));
+    printJSON(context, flags, {
+      ...snapshotJSON(snapshot, { withStats: flags['json-verbose'] }),
+      ...requestsJSON(context.requests.counts),
+    });
     return;
   }
   const { id, rootEntry, startTime, endTime, incomplete } = snapshot;

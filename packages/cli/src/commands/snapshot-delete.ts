@@ -21,6 +21,7 @@ export const command: Command = defineCommand({
     'unsafe-ignore-source': flag('The same as --delete.', { hidden: true }),
   },
   args: { id: argumentList('IDs of snapshots or of their roots, or sources.', { required: true }) },
+  showsRequests: true,
   async run(context, { flags, args }) {
     const { signal } = context;
     const confirmed = flags.delete || flags['unsafe-ignore-source'];

@@ -12,6 +12,7 @@ import { sourceOf } from '../connection/sources.ts';
 import { withWritableRepository } from '../connection/with-repository.ts';
 import { argumentList, defineCommand, type Command } from '../grammar/command.ts';
 import { flag } from '../grammar/flag.ts';
+import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 import { allSources } from './all-sources.ts';
 
 export const command: Command = defineCommand({
@@ -21,6 +22,7 @@ export const command: Command = defineCommand({
     delete: flag('Delete, rather than say how many would be deleted.'),
   },
   args: { path: argumentList('Sources.') },
+  showsRequests: true,
   async run(context, { flags, args }) {
     const { log, signal } = context;
     await withWritableRepository(context, async ({ repository, identity }) => {
@@ -48,6 +50,7 @@ export const command: Command = defineCommand({
           }
         }
       });
+      await maintainIfDue(context, repository);
     });
   },
 });

@@ -15,6 +15,7 @@ export const command: Command = defineCommand({
     'verify-files-percent': decimal('Share of files to read to the end, 0 to 100.', { default: 0 }),
   },
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     const percent = flags['verify-files-percent'];
     if (percent < 0 || percent > 100) {

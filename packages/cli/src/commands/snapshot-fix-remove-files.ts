@@ -12,6 +12,7 @@ export const command: Command = defineCommand({
     filename: texts('Files and folders with this name; *, ? and [a-z] are understood.'),
   },
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     const { 'object-id': objectIDs, filename: names } = flags;
     if (objectIDs.length + names.length === 0) {

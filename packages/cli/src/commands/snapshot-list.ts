@@ -29,9 +29,13 @@ export const command: Command = defineCommand({
   async run(context, { flags, args }) {
     // Loads while the key is derived from the password, which takes as long and needs this thread as little.
     const printing = import('./print-snapshot-list.ts');
-    await withRepository(context, async (connection) => {
-      const { printSnapshotList } = await printing;
-      await printSnapshotList(context, connection, flags, args.source);
-    });
+    await withRepository(
+      context,
+      async (connection) => {
+        const { printSnapshotList } = await printing;
+        await printSnapshotList(context, connection, flags, args.source);
+      },
+      { recentFormat: true },
+    );
   },
 });

@@ -16,6 +16,7 @@ import { defineCommand, type Command } from '../grammar/command.ts';
 import { flag, type FlagValues } from '../grammar/flag.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { integer, text, texts } from '../grammar/value-flags.ts';
+import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 import { formatBytes } from '../output/units.ts';
 import { allSources } from './all-sources.ts';
 
@@ -36,6 +37,7 @@ export const command: Command = defineCommand({
     'They are uploaded again, with the splitter, compression and encryption of this repository.',
   flags: FLAGS,
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     if (!flags.all && flags.sources.length === 0) {
       throw new UsageError('snapshot migrate needs --all or --sources');
@@ -50,7 +52,9 @@ export const command: Command = defineCommand({
           const sources = flags.all
             ? await allSources(from.repository, context.signal)
             : flags.sources.map((each) => sourceOf(context, from.identity, each));
-          await migrate(context, from.repository, to.repository, sources, flags);
+          const report = await migrate(context, from.repository, to.repository, sources, flags);
+          await maintainIfDue(context, to.repository);
+          report.finish();
         }),
       { parallel: true },
     );
@@ -63,7 +67,7 @@ async function migrate(
   to: Parameters<typeof migrateSnapshots>[1],
   sources: readonly SourceInfo[],
   flags: FlagValues<typeof FLAGS>,
-): Promise<void> {
+): Promise<MigrationReport> {
   const { log, signal, stopSignal } = context;
   if (flags.policies) {
     await writeSession(to, { signal }, (writer) =>
@@ -91,7 +95,7 @@ async function migrate(
     onEvent: (event) => report.onEvent(event),
   });
   context.progress.clear();
-  report.finish();
+  return report;
 }
 
 class MigrationReport {

@@ -19,6 +19,7 @@ import { flag, type FlagValues } from '../grammar/flag.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { decimal, integer, JSON_FLAGS, texts } from '../grammar/value-flags.ts';
 import { printJSON } from '../output/json-output.ts';
+import { requestsJSON } from '../output/request-line.ts';
 import { formatBytes } from '../output/units.ts';
 
 const FLAGS = {
@@ -46,6 +47,7 @@ export const command: Command = defineCommand({
   summary: 'Check that snapshots can be restored.',
   flags: FLAGS,
   args: { 'snapshot-ids': argumentList('IDs of snapshots, or of their roots.') },
+  showsRequests: true,
   async run(context, { flags, args }) {
     const percent = flags['verify-files-percent'];
     if (percent < 0 || percent > 100) {
@@ -73,14 +75,18 @@ export const command: Command = defineCommand({
           },
         });
         context.progress.clear();
-        if (flags.json) printJSON(context, flags, resultJSON(result, roots));
-        else context.log.info(summaryLine(result));
+        if (flags.json) {
+          printJSON(context, flags, {
+            ...resultJSON(result, roots),
+            ...requestsJSON(context.requests.counts),
+          });
+        } else context.log.info(summaryLine(result));
         if (result.errorCount === 0) return;
         const stopped = result.finished ? '' : '; stopped there, --max-errors=-1 goes on';
         context.log.error(`longshore: found ${result.errorCount} error(s)${stopped}`);
         throw new SilentFailure('errors were found');
       },
-      { parallel: percent > 0 },
+      { parallel: percent > 0, recentFormat: true },
     );
   },
 });

@@ -13,6 +13,7 @@ import { formatGoDuration, parseGoDuration } from '../grammar/go-duration.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { byteSize, integer, JSON_FLAGS } from '../grammar/value-flags.ts';
 import { printJSON } from '../output/json-output.ts';
+import { requestsJSON } from '../output/request-line.ts';
 import { formatBytes } from '../output/units.ts';
 import { reportDamage, type DamageReport } from './damage-report.ts';
 
@@ -44,6 +45,7 @@ export const command: Command = defineCommand({
     ...JSON_FLAGS,
   },
   args: {},
+  showsRequests: true,
   async run(context, { flags }) {
     const { log, progress, signal } = context;
     await withWritableRepository(context, async ({ repository }) => {
@@ -71,8 +73,10 @@ export const command: Command = defineCommand({
       progress.clear();
       const lost = new Set<ContentID>(result.damaged.flatMap(({ lostContents }) => lostContents));
       const report = await reportDamage(context, repository, lost);
-      if (flags.json) printJSON(context, flags, resultJSON(result, report));
-      else context.print(summaryOf(result, flags['every-byte-within']));
+      if (flags.json) {
+        const costs = requestsJSON(context.requests.counts);
+        printJSON(context, flags, { ...resultJSON(result, report), ...costs });
+      } else context.print(summaryOf(result, flags['every-byte-within']));
       finish(context, result, report);
     });
   },

@@ -12,6 +12,7 @@ import {
 } from '@longshore/repo';
 import type { StorageConfig } from '../config/connection-config.ts';
 import type { CommandContext } from '../context.ts';
+import type { RecentBlobs } from './recent-blobs.ts';
 import { filesystemSettings, s3Settings, throttlingLimits } from './storage-settings.ts';
 
 const FIRST_CONTACT_POLICY: Partial<RetryPolicy> = { maxAttempts: 3, maxTotalMilliseconds: 10_000 };
@@ -33,10 +34,11 @@ export async function openStorage(
     readonly limits?: Readonly<Record<string, unknown>> | undefined;
     /** Nobody knows yet whether the settings are right: give up soon. */
     readonly isFirstContact?: boolean;
+    readonly recent?: RecentBlobs | undefined;
   } = {},
 ): Promise<BlobStorage> {
   const clock = createSystemClock();
-  let opened = await openPlain(storage, options.create);
+  let opened = await openPlain(context, storage, options);
   const limits = throttlingLimits(storage.config, options.limits);
   if (Object.keys(limits).length > 0) {
     opened = createThrottledStorage(opened, { limits, clock, sleep: systemSleep });
@@ -58,22 +60,34 @@ export async function openStorage(
   });
 }
 
+/** Every request to it is counted, also those that only repeat a failed one. */
 async function openPlain(
+  { requests }: CommandContext,
   { type, config }: StorageConfig,
-  create: NewStorage | undefined,
+  options: { readonly create?: NewStorage; readonly recent?: RecentBlobs | undefined },
 ): Promise<BlobStorage> {
+  const { create, recent } = options;
   const { openFilesystemStorage, createS3Storage } = await import('@longshore/repo/node');
   switch (type) {
-    case 'filesystem':
-      return openFilesystemStorage({
+    case 'filesystem': {
+      const opened = await openFilesystemStorage({
         ...filesystemSettings(config),
         ...(create === undefined ? {} : { create: true }),
         ...(create?.formatVersion === 1 && !Array.isArray(config['dirShards'])
           ? { dirShards: [3, 3] }
           : {}),
       });
+      return createObservedStorage(opened, {
+        clock: createSystemClock(),
+        onEvent: requests.record,
+      });
+    }
     case 's3':
-      return createS3Storage(s3Settings(config));
+      return createS3Storage({
+        ...s3Settings(config),
+        onRequest: requests.record,
+        ...(recent === undefined ? {} : { configCache: recent.s3ConfigCache }),
+      });
     default:
       throw new LongshoreError(
         'UNSUPPORTED',

@@ -62,7 +62,7 @@ function withoutPuts(
     getBlob: (id, options) => readOnly.getBlob(id, options),
     getMetadata: (id, options) => readOnly.getMetadata(id, options),
     listBlobs: (prefix, options) => readOnly.listBlobs(prefix, options),
-    putBlob: async (id) => ({ id, length: 0, timestamp: 0n }),
+    putBlob: async () => undefined,
     deleteBlob: (id, options) => readOnly.deleteBlob(id, options),
     [Symbol.asyncDispose]: () => storage[Symbol.asyncDispose](),
   };

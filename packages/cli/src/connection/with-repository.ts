@@ -18,6 +18,7 @@ import { loadConfigFile } from '../config/config-file.ts';
 import type { ConnectionConfig } from '../config/connection-config.ts';
 import type { CommandContext } from '../context.ts';
 import { openStorage } from './open-storage.ts';
+import { RecentBlobs } from './recent-blobs.ts';
 import { openCache } from './repository-cache.ts';
 
 /** An open repository and how it is connected. */
@@ -29,15 +30,29 @@ export interface Connection<R = OpenRepository> {
   readonly password: string;
 }
 
+/** A storage and what is remembered of it, if anything. */
+interface StorageConnection extends Pick<Connection, 'storage' | 'config'> {
+  readonly recent: RecentBlobs | undefined;
+}
+
 /** A storage and what the repository's format says. */
 export interface FormatConnection {
   readonly storage: BlobStorage;
   readonly formatManager: FormatManager;
+  readonly config: ConnectionConfig;
+}
+
+export interface FormatOptions {
+  readonly writes?: boolean;
+  /** Who goes on with an upgrade where `--upgrade-owner-id` is not given. Default: nobody. */
+  readonly upgradeOwnerID?: (config: ConnectionConfig) => string;
 }
 
 export interface ConnectOptions {
   /** Computes on all processors: worth its start for commands that move much data. */
   readonly parallel?: boolean;
+  /** A format that was read within the last minutes will do: for commands that do not change it. */
+  readonly recentFormat?: boolean;
 }
 
 /** Opens the connected repository for reading while `work` runs. */
@@ -76,19 +91,20 @@ export function withWritableRepository<T>(
 /** Opens the storage alone, without the password: for commands about blobs. */
 export async function withStorage<T>(
   context: CommandContext,
-  work: (connection: Pick<Connection, 'storage' | 'config'>) => Promise<T>,
+  work: (connection: StorageConnection) => Promise<T>,
 ): Promise<T> {
   const config = loadConfigFile(context.configFile, context.env);
   const { throttlingLimits: limits } = config.client;
-  await using storage = await openStorage(context, config.storage, { limits });
-  return await work({ storage, config });
+  const recent = RecentBlobs.open(config.storage, config.caching);
+  await using storage = await openStorage(context, config.storage, { limits, recent });
+  return await work({ storage, config, recent });
 }
 
 /** Opens the format alone: enough for commands that look at blobs and indexes, also where indexes are damaged. */
 export function withFormat<T>(
   context: CommandContext,
   work: (connection: FormatConnection) => Promise<T>,
-  { writes = false }: { readonly writes?: boolean } = {},
+  { writes = false, upgradeOwnerID }: FormatOptions = {},
 ): Promise<T> {
   return withStorage(context, async ({ storage, config }) => {
     if (writes) refuseReadOnly(context, config);
@@ -101,31 +117,34 @@ export function withFormat<T>(
         clock: createSystemClock(),
         password: await existingPassword(context),
         signal: context.signal,
+        ...(upgradeOwnerID && { upgradeOwnerID: upgradeOwnerID(config) }),
         ...upgradeOwner(context),
       }),
     );
-    return await work({ storage, formatManager });
+    return await work({ storage, formatManager, config });
   });
 }
 
 async function withConnection<T>(
   context: CommandContext,
-  { parallel = false }: ConnectOptions,
+  { parallel = false, recentFormat = false }: ConnectOptions,
   work: (
     connection: Omit<Connection, 'repository'>,
     open: Omit<OpenOptions, 'storage'>,
   ) => Promise<T>,
 ): Promise<T> {
-  return withStorage(context, async ({ storage, config }) => {
+  return withStorage(context, async ({ storage, config, recent }) => {
     const password = await existingPassword(context);
     const identity = { userName: config.client.username, hostName: config.client.hostname };
     const cache = await openCache(context, config);
+    const formatCache = recentFormat ? recent?.formatCache : undefined;
     const open: Omit<OpenOptions, 'storage'> = {
       ...(await computing(parallel)),
       password,
       identity,
       signal: context.signal,
       ...(cache === undefined ? {} : { cache }),
+      ...(formatCache === undefined ? {} : { formatCache }),
       ...upgradeOwner(context),
       onRepaired: ({ contentID, packBlobID }) =>
         context.log.warning(

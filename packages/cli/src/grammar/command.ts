@@ -46,6 +46,8 @@ export interface Command {
   readonly details?: string;
   readonly flags: Flags;
   readonly args: Arguments;
+  /** What it has cost is part of what it says at its end; of others it goes to the log file. */
+  readonly showsRequests?: boolean;
   run(context: CommandContext, input: CommandInput): Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export function defineCommand<F extends Flags, A extends Arguments>(definition: 
   readonly details?: string;
   readonly flags: F;
   readonly args: A;
+  readonly showsRequests?: boolean;
   readonly run: (
     context: CommandContext,
     input: { readonly flags: FlagValues<F>; readonly args: ArgumentValues<A> },

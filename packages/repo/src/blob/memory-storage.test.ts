@@ -10,9 +10,11 @@ const day = 86_400_000_000_000n;
 it('assigns its own clock to each put, and lets a test change it', async () => {
   const time = createManualTime();
   const storage = createMemoryStorage({ clock: time.clock });
-  const first = await storage.putBlob(id, new Uint8Array(1));
+  await storage.putBlob(id, new Uint8Array(1));
+  const first = await storage.getMetadata(id);
   time.advance(day);
-  const second = await storage.putBlob(id, new Uint8Array(1));
+  await storage.putBlob(id, new Uint8Array(1));
+  const second = await storage.getMetadata(id);
   expect(second.timestamp - first.timestamp).toBe(day + 1_000n);
   storage.setTimestamp(id, 42n);
   expect(await storage.getMetadata(id)).toEqual({ id, length: 1, timestamp: 42n });

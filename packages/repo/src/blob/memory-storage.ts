@@ -98,7 +98,7 @@ class InMemoryStorage implements MemoryStorage {
     }
   }
 
-  async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<BlobMetadata> {
+  async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<void> {
     options.signal?.throwIfAborted();
     if (options.retention && !this.capabilities.objectLock) throw unsupported(id, 'object lock');
     if (options.ifAbsent && !this.capabilities.putIfAbsent) throw unsupported(id, 'put if absent');
@@ -110,7 +110,6 @@ class InMemoryStorage implements MemoryStorage {
       lock: options.retention && lockFrom(options.retention, timestamp),
     };
     this.#blobs.set(id, blob);
-    return metadataOf(id, blob);
   }
 
   async deleteBlob(id: BlobID, options: AbortOptions = {}): Promise<void> {

@@ -22,8 +22,7 @@ export function createPrefixedStorage(inner: BlobStorage, prefix: string): BlobS
     getBlob: async (id, options) => inner.getBlob(outer(id), options),
     getMetadata: async (id, options) => withoutPrefix(await inner.getMetadata(outer(id), options)),
     listBlobs: (listPrefix, options) => list(inner.listBlobs(prefix + listPrefix, options)),
-    putBlob: async (id, data, options) =>
-      withoutPrefix(await inner.putBlob(outer(id), data, options)),
+    putBlob: async (id, data, options) => inner.putBlob(outer(id), data, options),
     deleteBlob: async (id, options) => inner.deleteBlob(outer(id), options),
     extendRetention: async (extend, id, retention, options) =>
       extend(outer(id), retention, options),

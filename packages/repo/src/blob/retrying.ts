@@ -64,12 +64,12 @@ export function createRetryingStorage(
 ): BlobStorage {
   const retrying = new Retrying(options);
 
-  async function putIfAbsent(id: BlobID, data: Bytes, put: PutBlobOptions): Promise<BlobMetadata> {
+  async function putIfAbsent(id: BlobID, data: Bytes, put: PutBlobOptions): Promise<void> {
     let uncertain = false;
     try {
-      return await retrying.call('put', id, put.signal, async () => {
+      await retrying.call('put', id, put.signal, async () => {
         try {
-          return await inner.putBlob(id, data, put);
+          await inner.putBlob(id, data, put);
         } catch (error) {
           if (isRetryable(error)) uncertain = true;
           throw error;
@@ -82,9 +82,6 @@ export function createRetryingStorage(
         inner.getBlob(id, abortOptions(put.signal)),
       );
       if (!equalBytes(stored, concatBytes(bytesParts(data)))) throw error;
-      return retrying.call('metadata', id, put.signal, () =>
-        inner.getMetadata(id, abortOptions(put.signal)),
-      );
     }
   }
 

@@ -29,15 +29,12 @@ export const blobStorageContract: readonly BlobStorageContractCase[] = [
     async run({ storage }) {
       const id = blobID('pd3adbeef');
       const data = pattern(100_000);
-      const put = await storage.putBlob(id, data);
+      await storage.putBlob(id, data);
       await expectBlob(storage, id, data);
       const metadata = await storage.getMetadata(id);
-      expectEqual(put.id, id, 'ID of the put');
-      expectEqual(put.length, data.length, 'length of the put');
       expectEqual(metadata.id, id, 'ID of the metadata');
       expectEqual(metadata.length, data.length, 'length of the metadata');
       expectEqual(typeof metadata.timestamp, 'bigint', 'type of the timestamp');
-      expectEqual(metadata.timestamp, put.timestamp, 'timestamp of put and metadata');
     },
   },
   {
@@ -66,7 +63,7 @@ export const blobStorageContract: readonly BlobStorageContractCase[] = [
         whole.subarray(1, 300_000),
         whole.subarray(300_000),
       ];
-      expectEqual((await storage.putBlob(id, pieces)).length, whole.length, 'length of the put');
+      await storage.putBlob(id, pieces);
       await expectBlob(storage, id, whole);
     },
   },
@@ -190,8 +187,10 @@ export const blobStorageContract: readonly BlobStorageContractCase[] = [
     name: 'replaces a blob as a whole',
     async run({ storage }) {
       const id = blobID('kopia.repository');
-      const first = await storage.putBlob(id, pattern(5_000));
-      const second = await storage.putBlob(id, encodeUtf8('shorter'));
+      await storage.putBlob(id, pattern(5_000));
+      const first = await storage.getMetadata(id);
+      await storage.putBlob(id, encodeUtf8('shorter'));
+      const second = await storage.getMetadata(id);
       await expectBlob(storage, id, encodeUtf8('shorter'));
       expectEqual((await storage.getMetadata(id)).length, 7, 'length');
       expectTrue(second.timestamp >= first.timestamp, 'the timestamp does not go back');
@@ -218,7 +217,8 @@ export const blobStorageContract: readonly BlobStorageContractCase[] = [
       const names = ['p0', 'p01', 'p1', 'q0', 'xn0_a', 'xn0_b', 'xn1_a', 'kopia.repository', LONG];
       const put = new Map<string, BlobMetadata>();
       for (const [size, name] of names.entries()) {
-        put.set(name, await storage.putBlob(blobID(name), pattern(size)));
+        await storage.putBlob(blobID(name), pattern(size));
+        put.set(name, await storage.getMetadata(blobID(name)));
       }
       for (const prefix of ['', 'p', 'p0', 'xn0_', 'kopia.repository', LONG, 'none', `${LONG}x`]) {
         const found = await listed(storage, prefix);

@@ -65,9 +65,9 @@ export interface BlobStorage extends BlobReader, AsyncDisposable {
   readonly capabilities: { readonly objectLock: boolean; readonly putIfAbsent: boolean };
   /**
    * Creates or replaces atomically: nobody ever sees a part. When it resolves, the blob is durable.
-   * `data` is borrowed until the promise settles.
+   * `data` is borrowed until the promise settles. The storage's time of it costs another request: `getMetadata`.
    */
-  putBlob(id: BlobID, data: Bytes, options?: PutBlobOptions): Promise<BlobMetadata>;
+  putBlob(id: BlobID, data: Bytes, options?: PutBlobOptions): Promise<void>;
   /** A missing blob is success. */
   deleteBlob(id: BlobID, options?: AbortOptions): Promise<void>;
   /** Extends the object lock of a blob to now + period; UNSUPPORTED without `capabilities.objectLock`. */

@@ -27,6 +27,8 @@ export interface CommittedContentsOptions {
   readonly indexBlobs: ActiveIndexSource | IndexBlobWriter;
   readonly format: () => RepositoryFormat;
   readonly clock: Clock;
+  /** Fails if what is about to be committed would not count: the repository may be locked, or have been upgraded. */
+  readonly beforeCommit?: (options: AbortOptions) => Promise<void>;
 }
 
 /** What all writers of a repository have committed, as of the last refresh. */
@@ -85,6 +87,14 @@ export class CommittedContents implements ContentReader {
     await this.fetcher.fetchMany(this.#existingAll(ids), visit, options);
   }
 
+  /** What is not in the index is passed over. */
+  async readAhead(ids: Iterable<ContentID>, options: AbortOptions = {}): Promise<void> {
+    const infos = Array.from(ids, (id) => this.contentInfo(id)).filter(
+      (info) => info !== undefined,
+    );
+    await this.fetcher.readAhead(infos, options);
+  }
+
   async refresh(options: AbortOptions = {}): Promise<void> {
     const startedAt = this.#options.clock();
     await this.#options.indexes.refresh(options);
@@ -102,10 +112,11 @@ export class CommittedContents implements ContentReader {
     sessionID: string,
     options: AbortOptions = {},
   ): Promise<void> {
-    const { indexBlobs, indexes } = this.#options;
+    const { indexBlobs, indexes, beforeCommit } = this.#options;
     if (!('writeIndexBlobs' in indexBlobs)) {
       throw new LongshoreError('READ_ONLY', 'the repository is open for reading only');
     }
+    await beforeCommit?.(options);
     const blobs = await indexBlobs.writeIndexBlobs(files, sessionID, options);
     indexes.adopt(blobs, files);
   }

@@ -166,3 +166,50 @@ describe('a cache', () => {
     }
   });
 });
+
+describe('reading ahead', () => {
+  it('fetches what a cache lacks with one request, after which nothing else is asked', async () => {
+    const { world, contents } = await worldWith([400, 500, 600, 700], 'k');
+    const { around, requests } = counted();
+    const cache = createMemoryCache(1_000_000);
+    const { committed } = await world.openClient({ around, cache });
+    await committed.readAhead(contents.keys());
+    expect(requests).toHaveLength(1);
+    for (const [id, data] of contents) {
+      expect(equalBytes(await committed.getContent(id), data)).toBe(true);
+    }
+    await committed.readAhead(contents.keys());
+    expect(requests).toHaveLength(1);
+  });
+
+  it('does nothing without a cache, for file data, and for what is not there', async () => {
+    const { around, requests } = counted();
+    const metadata = await worldWith([400, 500], 'k');
+    const uncached = await metadata.world.openClient({ around });
+    await uncached.committed.readAhead(metadata.contents.keys());
+    const data = await worldWith([400, 500]);
+    const cache = createMemoryCache(1_000_000);
+    const cached = await data.world.openClient({ around, cache });
+    await cached.committed.readAhead([...data.contents.keys(), ...metadata.contents.keys()]);
+    expect(requests).toEqual([]);
+  });
+});
+
+it('manifests and index blobs that were just written need not be fetched again', async () => {
+  const world = await createContentWorld();
+  const cache = createMemoryCache(1_000_000);
+  const writer = (await world.openClient({ cache })).newWriter();
+  const id = await writer.writeContent(seededBytes(1, 300), { prefix: 'm' });
+  await writer.flush();
+  const gets: string[] = [];
+  const around = (storage: BlobStorage): BlobStorage =>
+    decorateStorage(storage, {
+      getBlob: (blobID, options) => {
+        gets.push(blobID);
+        return storage.getBlob(blobID, options);
+      },
+    });
+  const { committed } = await world.openClient({ around, cache });
+  expect(equalBytes(await committed.getContent(id), seededBytes(1, 300))).toBe(true);
+  expect(gets).toEqual([]);
+});

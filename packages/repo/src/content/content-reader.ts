@@ -38,6 +38,11 @@ export interface ContentReader {
     visit: (id: ContentID, data: Uint8Array) => Promise<void> | void,
     options?: ReadContentsOptions,
   ): Promise<void>;
+  /**
+   * Says that contents will be asked for one by one: a cache may fetch them with few requests now. Without a cache this
+   * does nothing. What is not there is passed over.
+   */
+  readAhead(ids: Iterable<ContentID>, options?: AbortOptions): Promise<void>;
   /** Loads what other writers have committed. */
   refresh(options?: AbortOptions): Promise<void>;
 }

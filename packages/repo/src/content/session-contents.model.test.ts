@@ -281,8 +281,9 @@ class Simulation {
     }
     await target.writer[call[kind]](id);
     if (kind === 'delete') this.#put(target, id, true);
-    else if (kind === 'rewrite' || known!.deleted)
-      this.#put(target, id, kind === 'rewrite' && known!.deleted);
+    else if (kind === 'rewrite' && known!.deleted) {
+      target.pending.set(id, { at: known!.at + SECOND, deleted: true });
+    } else if (kind === 'rewrite' || known!.deleted) this.#put(target, id, false);
   }
 
   async #flush(target: ModelWriter): Promise<void> {

@@ -772,6 +772,25 @@ describe('deleting, undeleting and rewriting', () => {
     expect(await visibleIDs(world)).toEqual([]);
   });
 
+  it('leave a deleted content as old as its mark when it is rewritten, or it would never be dropped', async () => {
+    const world = await createContentWorld();
+    const { writer } = await openWriter(world);
+    const id = await writer.writeContent(TEXT);
+    await writer.flush();
+    await writer.deleteContent(id);
+    await writer.flush();
+    const marked = writer.contentInfo(id)!;
+    world.time.advance(1440n * MINUTE);
+    await writer.rewriteContent(id);
+    await writer.flush();
+    const rewritten = writer.contentInfo(id)!;
+    expect(rewritten.packBlobID).not.toBe(marked.packBlobID);
+    expect(rewritten).toMatchObject({
+      deleted: true,
+      timestampSeconds: marked.timestampSeconds + 1,
+    });
+  });
+
   it('of many contents at once count in one commit, whatever else commits meanwhile', async () => {
     const world = await createContentWorld();
     const { writer } = await openWriter(world);

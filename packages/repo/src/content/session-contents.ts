@@ -10,6 +10,7 @@ import { LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { contentNotFound, type CommittedContents } from './committed-contents.ts';
 import {
+  contentPrefix,
   decodeContentKey,
   makeContentID,
   type ContentID,
@@ -177,6 +178,11 @@ export class SessionContents implements ContentManager {
       else await visit(id, await fetcher.open(info, inMemory, options));
     }
     await fetcher.fetchMany(stored, visit, options);
+  }
+
+  /** What this writer has not committed yet is in memory. */
+  async readAhead(ids: Iterable<ContentID>, options: AbortOptions = {}): Promise<void> {
+    await this.#options.committed.readAhead(ids, options);
   }
 
   async refresh(options: AbortOptions = {}): Promise<void> {
@@ -392,8 +398,23 @@ export class SessionContents implements ContentManager {
         }
       };
       await this.#filler.fill(packs, contents, onSealed, abortOptions(signal));
+      await this.#rememberManifests(batch, contents);
     } finally {
       for (const content of contents.slice(storedCount)) content.settle(false);
+    }
+  }
+
+  /** Every command reads the manifests: those that this one wrote need not come back from the storage. */
+  async #rememberManifests(
+    batch: WriteBatch,
+    contents: readonly Pick<ClaimedContent, 'contentID'>[],
+  ): Promise<void> {
+    for (const { contentID } of contents) {
+      if (contentPrefix(contentID) !== 'm') continue;
+      const info = batch.entries.find(contentID);
+      const bytes = info === undefined ? undefined : this.#readFromMemory(info);
+      if (bytes !== undefined)
+        await this.#options.committed.fetcher.remember({ info: info!, bytes });
     }
   }
 
@@ -417,8 +438,12 @@ export class SessionContents implements ContentManager {
       const onSealed = ([copy]: readonly ContentInfo[]): void => {
         // What became of the content meanwhile counts, not what it was at the start.
         const latest = this.contentInfo(id) ?? source;
-        const timestampSeconds = this.#timestampAfter(latest);
-        batch.entries.put({ ...copy!, deleted: isDeleted(latest), timestampSeconds });
+        const deleted = isDeleted(latest);
+        // A deleted content stays as old as its mark: with the time of each rewrite it would never be old enough to go.
+        const timestampSeconds = deleted
+          ? latest.timestampSeconds + 1
+          : this.#timestampAfter(latest);
+        batch.entries.put({ ...copy!, deleted, timestampSeconds });
       };
       await this.#filler.fill(packs, [content], onSealed, options);
     } finally {

@@ -95,7 +95,7 @@ describe('writing index blobs', () => {
   it('adds them to the write epoch, where every reader finds them', async () => {
     await put('xe3');
     const written = await createManager().writeIndexBlobs(named('a-s1-c2', 'b-s1-c2'));
-    expect(written.map(({ id }) => id)).toEqual(['xn3_a-s1-c2', 'xn3_b-s1-c2']);
+    expect(written).toEqual(['xn3_a-s1-c2', 'xn3_b-s1-c2']);
     expect(await activeNames(createManager())).toEqual(['xn3_a-s1-c2', 'xn3_b-s1-c2']);
   });
 
@@ -122,7 +122,7 @@ describe('writing index blobs', () => {
       time.advance(21n * MINUTE);
     });
     const written = await createManager(slow).writeIndexBlobs(named('a-s1-c2', 'b-s1-c2'));
-    expect(written.map(({ id }) => id)).toEqual(['xn1_a-s1-c2', 'xn1_b-s1-c2']);
+    expect(written).toEqual(['xn1_a-s1-c2', 'xn1_b-s1-c2']);
     expect(await names('xn')).toEqual(['xn1_a-s1-c2', 'xn1_b-s1-c2']);
   });
 

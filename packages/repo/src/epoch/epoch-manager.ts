@@ -16,7 +16,6 @@ import {
   singleEpochPrefix,
   uncompactedPrefix,
   UNCOMPACTED_PREFIX,
-  parseEpochNumber,
   watermarkName,
   type EpochRange,
 } from './epoch-names.ts';
@@ -24,9 +23,10 @@ import {
   cleanupCutoff,
   epochToCompact,
   markersToDelete,
+  rangesToMerge,
   rangeToCompact,
   shouldAdvance,
-  supersededEpochs,
+  supersededBlobs,
   watermarksToDelete,
 } from './epoch-plans.ts';
 import { selectEpochs, type IndexSelection } from './epoch-snapshot.ts';
@@ -69,7 +69,7 @@ export interface EpochStepOptions extends AbortOptions {
 export interface EpochCompaction extends EpochRange {
   readonly inputs: readonly BlobMetadata[];
   /** Empty in a dry run. */
-  readonly outputs: readonly BlobMetadata[];
+  readonly outputs: readonly BlobID[];
 }
 
 export interface EpochCleanup {
@@ -77,6 +77,14 @@ export interface EpochCleanup {
   readonly blobs: readonly BlobMetadata[];
   /** What was replaced before this moment could go; undefined if the storage's time was unknown. */
   readonly cutoff: EpochNanoseconds | undefined;
+}
+
+/** Steps for which there is something to do. */
+export interface DueSteps {
+  readonly compactSingleEpoch: boolean;
+  readonly compactRange: boolean;
+  readonly cleanupMarkers: boolean;
+  readonly cleanupSuperseded: boolean;
 }
 
 const NO_CLEANUP: EpochCleanup = { blobs: [], cutoff: undefined };
@@ -112,26 +120,26 @@ export class EpochManager {
   /**
    * Adds index blobs to the write epoch. If two epochs begin before all are there they may be missing
    * from what was merged meanwhile: they are deleted again and STORAGE_FAILED is thrown; the caller may
-   * write them anew. When it resolves the blobs are part of the index.
+   * write them anew. When it resolves the blobs are part of the index; their IDs are in the order of `blobs`.
    */
   async writeIndexBlobs(
     blobs: readonly NamedIndexBlob[],
     options: AbortOptions = {},
-  ): Promise<readonly BlobMetadata[]> {
+  ): Promise<readonly BlobID[]> {
     const remaining = (this.#options.parameters().epochRefreshFrequency * 3n) / 4n;
-    const written = new Map<string, BlobMetadata>();
+    const written = new Map<string, BlobID>();
     let epoch: number | undefined;
     for (let attempt = 0; attempt < MAX_WRITE_ATTEMPTS; attempt++) {
       const timed = await this.#state.current({ ...options, remaining });
       const { writeEpoch } = timed.snapshot;
       if (writeEpoch !== epoch) {
-        await this.#deleteBlobs(idsOf(written.values()), options);
+        await this.#deleteBlobs([...written.values()], options);
         written.clear();
         epoch = writeEpoch;
       }
       if (!(await this.#putInEpoch(timed, blobs, written, options))) continue;
       await this.#verifyEpochIsOpen(epoch, written, options);
-      return [...written.values()];
+      return blobs.map(({ name }) => written.get(name)!);
     }
     throw new LongshoreError(
       'STORAGE_FAILED',
@@ -170,15 +178,46 @@ export class EpochManager {
     );
   }
 
-  /** Merges all settled epochs behind the ranges once there are enough. Undefined if there are not. */
+  /** What this client would do now beyond what quick maintenance does with Kopia. */
+  async dueSteps(options: AbortOptions = {}): Promise<DueSteps> {
+    const { snapshot } = await this.#state.current(options);
+    const parameters = this.#options.parameters();
+    const cutoff = cleanupCutoff(snapshot, parameters);
+    return {
+      compactSingleEpoch: epochToCompact(snapshot) !== undefined,
+      compactRange:
+        rangeToCompact(snapshot, parameters) !== undefined ||
+        rangesToMerge(snapshot, parameters) !== undefined,
+      cleanupMarkers: markersToDelete(snapshot).length > 0,
+      cleanupSuperseded: cutoff !== undefined && supersededBlobs(snapshot, cutoff).length > 0,
+    };
+  }
+
+  /**
+   * Merges all settled epochs behind the ranges once there are enough, or else ranges once there are many. Undefined if
+   * there are not.
+   */
   async compactRange(
     merge: MergeIndexBlobs,
     options: EpochStepOptions = {},
   ): Promise<EpochCompaction | undefined> {
     const timed = await this.#state.current(options);
-    const range = rangeToCompact(timed.snapshot, this.#options.parameters());
-    if (range === undefined) return undefined;
+    const parameters = this.#options.parameters();
+    const range = rangeToCompact(timed.snapshot, parameters);
+    if (range === undefined) return this.#mergeRanges(timed, merge, options);
     const selection = selectEpochs(timed.snapshot, range);
+    return this.#compact({ timed, selection, range, prefix: rangePrefix(range) }, merge, options);
+  }
+
+  async #mergeRanges(
+    timed: TimedSnapshot,
+    merge: MergeIndexBlobs,
+    options: EpochStepOptions,
+  ): Promise<EpochCompaction | undefined> {
+    const ranges = rangesToMerge(timed.snapshot, this.#options.parameters());
+    if (ranges === undefined) return undefined;
+    const range = { first: ranges[0]!.first, last: ranges.at(-1)!.last };
+    const selection = { blobs: ranges.flatMap(({ blobs }) => blobs), epochsToList: [] };
     return this.#compact({ timed, selection, range, prefix: rangePrefix(range) }, merge, options);
   }
 
@@ -209,21 +248,16 @@ export class EpochManager {
     return this.#cleanUp(blobs, cutoff, options);
   }
 
-  /** Deletes the blobs of epochs whose merged set has been complete for the safety margin. */
+  /** Deletes index blobs that a merged set has replaced, if it has been complete for the safety margin. */
   async cleanupSuperseded(options: EpochStepOptions = {}): Promise<EpochCleanup> {
-    const { dryRun: _, ...abort } = options;
-    const { snapshot } = await this.#state.current(abort);
+    const { snapshot } = await this.#state.current(options);
     const cutoff = cleanupCutoff(snapshot, this.#options.parameters());
     if (cutoff === undefined) return NO_CLEANUP;
-    const superseded = new Set(supersededEpochs(snapshot, cutoff));
-    const blobs: BlobMetadata[] = [];
-    if (superseded.size > 0) {
-      for await (const blob of this.#options.storage.listBlobs(UNCOMPACTED_PREFIX, abort)) {
-        const epoch = parseEpochNumber(blob.id);
-        if (epoch !== undefined && superseded.has(epoch)) blobs.push(blob);
-      }
-    }
-    return this.#cleanUp(blobs, cutoff, options);
+    const blobs = supersededBlobs(snapshot, cutoff);
+    await this.#cleanUp(blobs.filter(isUncompacted), cutoff, options);
+    const sets = blobs.filter((blob) => !isUncompacted(blob));
+    await this.#cleanUp(sets, cutoff, options);
+    return { blobs, cutoff };
   }
 
   async #cleanUp(
@@ -239,7 +273,7 @@ export class EpochManager {
   async #putInEpoch(
     timed: TimedSnapshot,
     blobs: readonly NamedIndexBlob[],
-    written: Map<string, BlobMetadata>,
+    written: Map<string, BlobID>,
     options: AbortOptions,
   ): Promise<boolean> {
     const prefix = uncompactedPrefix(timed.snapshot.writeEpoch);
@@ -248,7 +282,8 @@ export class EpochManager {
       options.signal?.throwIfAborted();
       if (!this.#state.isValid(timed)) return false;
       const id = parseBlobID(prefix + name);
-      written.set(name, await this.#options.storage.putBlob(id, bytes, options));
+      await this.#options.storage.putBlob(id, bytes, options);
+      written.set(name, id);
     }
     return true;
   }
@@ -256,16 +291,17 @@ export class EpochManager {
   /** Writers may be late by one epoch: what is merged is at least two behind. */
   async #verifyEpochIsOpen(
     epoch: number,
-    written: ReadonlyMap<string, BlobMetadata>,
+    written: ReadonlyMap<string, BlobID>,
     options: AbortOptions,
   ): Promise<void> {
+    // What was just written is in no snapshot yet.
     this.invalidate();
-    const { snapshot } = await this.#state.current(options);
-    if (snapshot.writeEpoch < epoch + 2) return;
-    await this.#deleteBlobs(idsOf(written.values()), options);
+    const writeEpoch = await this.#state.readWriteEpoch(options);
+    if (writeEpoch < epoch + 2) return;
+    await this.#deleteBlobs([...written.values()], options);
     throw new LongshoreError(
       'STORAGE_FAILED',
-      `index blobs of epoch ${epoch} were written too slowly: epoch ${snapshot.writeEpoch} has begun`,
+      `index blobs of epoch ${epoch} were written too slowly: epoch ${writeEpoch} has begun`,
     );
   }
 
@@ -287,12 +323,13 @@ export class EpochManager {
     const files = await merge(inputs, options);
     invariant(files.length > 0, 'merging index blobs gave nothing');
     const suffix = this.#createSetSuffix(files.length);
-    const outputs: BlobMetadata[] = [];
+    const outputs: BlobID[] = [];
     for (const file of files) {
       options.signal?.throwIfAborted();
       const { name, bytes } = this.#options.seal(file, suffix);
       const id = parseBlobID(plan.prefix + name);
-      outputs.push(await this.#options.storage.putBlob(id, bytes, options));
+      await this.#options.storage.putBlob(id, bytes, options);
+      outputs.push(id);
     }
     return { ...plan.range, inputs, outputs };
   }
@@ -313,4 +350,8 @@ export class EpochManager {
 
 function idsOf(blobs: Iterable<BlobMetadata>): readonly BlobID[] {
   return Array.from(blobs, ({ id }) => id);
+}
+
+function isUncompacted({ id }: BlobMetadata): boolean {
+  return id.startsWith(UNCOMPACTED_PREFIX);
 }

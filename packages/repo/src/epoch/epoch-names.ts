@@ -8,6 +8,8 @@ import { parseBlobID, type BlobID, type BlobMetadata } from '../blob/storage.ts'
  * xr<A>_<B>_<hash>-s<16 hex>-c<N>    everything of epochs A to B, merged
  * Source: docs/format/index-blobs-and-epochs.md.
  */
+/** Of all of them. */
+export const EPOCH_PREFIX = 'x';
 export const EPOCH_MARKER_PREFIX = 'xe';
 export const WATERMARK_PREFIX = 'xw';
 export const UNCOMPACTED_PREFIX = 'xn';

@@ -1,8 +1,20 @@
-import type { BlobMetadata } from '../blob/storage.ts';
+import type { BlobID, BlobMetadata } from '../blob/storage.ts';
 import type { EpochNanoseconds } from '../clock.ts';
 import type { EpochParameters } from '../format/parameters.ts';
-import { parseEpochNumber, parseWatermark, type EpochRange } from './epoch-names.ts';
-import { isSettled, lastRangedEpoch, openEpochs, type EpochSnapshot } from './epoch-snapshot.ts';
+import {
+  parseEpochNumber,
+  parseEpochRange,
+  parseWatermark,
+  SINGLE_EPOCH_PREFIX,
+  type EpochRange,
+} from './epoch-names.ts';
+import {
+  isSettled,
+  lastRangedEpoch,
+  openEpochs,
+  type EpochSnapshot,
+  type RangeSet,
+} from './epoch-snapshot.ts';
 
 /** True if the write epoch has lasted long enough and holds enough blobs or bytes for the next to begin. */
 export function shouldAdvance(snapshot: EpochSnapshot, parameters: EpochParameters): boolean {
@@ -76,19 +88,74 @@ export function watermarksToDelete(
   });
 }
 
-/** Settled epochs whose merged set was complete before the cut-off: what was merged into it can go. */
-export function supersededEpochs(
+/**
+ * Index blobs that a merged set has replaced, complete since before the cut-off: what was written in its epoch, and the
+ * sets of epochs that a range covers. In the order in which they may be deleted: a set outlives what it was made from,
+ * because Kopia deletes that only as long as it sees the set.
+ */
+export function supersededBlobs(
   snapshot: EpochSnapshot,
   cutoff: EpochNanoseconds,
-): readonly number[] {
-  const epochs: number[] = [];
-  for (const [epoch, set] of snapshot.singleEpochSets) {
-    const completedAt = newestTimestamp(set);
-    if (isSettled(snapshot, epoch) && completedAt !== undefined && completedAt < cutoff) {
-      epochs.push(epoch);
-    }
+): readonly BlobMetadata[] {
+  // A range of one epoch does not count: Kopia passes over it and reads the epoch itself.
+  const ranges = snapshot.rangeChain.filter(
+    ({ first, last, blobs }) => last > first && isOlderThan(blobs, cutoff),
+  );
+  const isInRange = (epoch: number): boolean =>
+    ranges.some(({ first, last }) => first <= epoch && epoch <= last);
+  const written = [...snapshot.uncompacted].flatMap(([epoch, blobs]) => {
+    const set = snapshot.singleEpochSets.get(epoch);
+    const isMerged = set !== undefined && isOlderThan(set, cutoff);
+    return isSettled(snapshot, epoch) && (isMerged || isInRange(epoch)) ? blobs : [];
+  });
+  const current = new Set(snapshot.rangeChain.flatMap(({ blobs }) => blobs.map(({ id }) => id)));
+  const sets = snapshot.mergedBlobs.filter(({ id, timestamp }) => {
+    const covered = epochsOfSet(id);
+    if (covered === undefined || current.has(id) || timestamp >= cutoff) return false;
+    const { first, last } = covered;
+    return ranges.some((range) => range.first <= first && last <= range.last);
+  });
+  return [...written, ...sets];
+}
+
+/** Ranges of one magnitude that become one: each level has less than this many. */
+const MERGED_RANGES = 8;
+
+/**
+ * Consecutive ranges at the end of the chain that should become one, because there are many of their magnitude:
+ * undefined if there are not. However long a repository lives the chain stays short, and an entry is written again once
+ * for each magnitude of the repository's age.
+ */
+export function rangesToMerge(
+  snapshot: EpochSnapshot,
+  parameters: EpochParameters,
+): readonly RangeSet[] | undefined {
+  const chain = snapshot.rangeChain;
+  const magnitudes = chain.map(({ first, last }) => {
+    const spans = (last - first + 1) / (parameters.fullCheckpointFrequency + 1);
+    return Math.floor(Math.log(Math.max(1, spans)) / Math.log(MERGED_RANGES));
+  });
+  for (const magnitude of new Set(magnitudes.toSorted((a, b) => a - b))) {
+    const start = magnitudes.findLastIndex((other) => other > magnitude) + 1;
+    const same = magnitudes.slice(start).filter((other) => other === magnitude);
+    if (same.length >= MERGED_RANGES) return chain.slice(start);
   }
-  return epochs;
+  return undefined;
+}
+
+/** The epochs that the set of a blob stands for; undefined if its name says none. */
+function epochsOfSet(id: BlobID): EpochRange | undefined {
+  const range = parseEpochRange(id);
+  if (range !== undefined) return range;
+  const epoch = parseEpochNumber(id);
+  return epoch === undefined || !id.startsWith(SINGLE_EPOCH_PREFIX)
+    ? undefined
+    : { first: epoch, last: epoch };
+}
+
+function isOlderThan(set: readonly BlobMetadata[], cutoff: EpochNanoseconds): boolean {
+  const completedAt = newestTimestamp(set);
+  return completedAt !== undefined && completedAt < cutoff;
 }
 
 function newestTimestamp(blobs: readonly BlobMetadata[]): EpochNanoseconds | undefined {

@@ -6,9 +6,10 @@ import {
   cleanupCutoff,
   epochToCompact,
   markersToDelete,
+  rangesToMerge,
   rangeToCompact,
   shouldAdvance,
-  supersededEpochs,
+  supersededBlobs,
   watermarksToDelete,
 } from './epoch-plans.ts';
 import {
@@ -35,24 +36,8 @@ function blob(name: string, timestamp = 0n, length = 100): BlobMetadata {
   return { id: parseBlobID(name), timestamp, length };
 }
 
-/** A snapshot from names; uncompacted blobs of open epochs are told apart by their prefix. */
 function snapshot(...blobs: readonly (string | BlobMetadata)[]): EpochSnapshot {
-  const all = blobs.map((item) => (typeof item === 'string' ? blob(item) : item));
-  const under = (prefix: string): BlobMetadata[] => all.filter(({ id }) => id.startsWith(prefix));
-  const uncompacted = new Map<number, BlobMetadata[]>();
-  for (const item of under('xn')) {
-    const epoch = Number(/^xn(\d+)_/.exec(item.id)![1]);
-    uncompacted.set(epoch, [...(uncompacted.get(epoch) ?? []), item]);
-  }
-  return createEpochSnapshot(
-    {
-      markers: under('xe'),
-      watermarks: under('xw'),
-      singleEpochs: under('xs'),
-      ranges: under('xr'),
-    },
-    uncompacted,
-  );
+  return createEpochSnapshot(blobs.map((item) => (typeof item === 'string' ? blob(item) : item)));
 }
 
 function ids(blobs: readonly BlobMetadata[]): readonly string[] {
@@ -258,9 +243,98 @@ describe('clean-up', () => {
       blob('xs1_a-s1-c1', 1n),
       blob('xs2_a-s1-c2', 1n),
       blob('xs8_a-s1-c1', 1n),
+      ...[0, 1, 2, 8].map((epoch) => blob(`xn${epoch}_a-s1-c1`, 8n)),
     );
-    expect(supersededEpochs(state, 5n)).toEqual([1]);
-    expect(supersededEpochs(state, 10n)).toEqual([0, 1]);
-    expect(supersededEpochs(state, 9n)).toEqual([1]);
+    const deletedBefore = (cutoff: bigint): readonly string[] =>
+      ids(supersededBlobs(state, cutoff)).map((id) => id.slice(0, 3));
+    expect(deletedBefore(5n)).toEqual(['xn1']);
+    expect(deletedBefore(10n)).toEqual(['xn0', 'xn1']);
+    expect(deletedBefore(9n)).toEqual(['xn1']);
+  });
+
+  it('deletes what a range of the chain covers, what was written before the sets', () => {
+    const state = snapshot(
+      'xe9',
+      blob('xr0_1_a-s1-c1', 1n),
+      blob('xr0_3_a-s1-c2', 4n),
+      blob('xr0_3_b-s1-c2', 5n),
+      blob('xr4_5_a-s1-c1', 9n),
+      blob('xs0_a-s1-c1', 1n),
+      // Of a set that somebody is writing, and of one that nobody finished.
+      blob('xs1_a-s1-c2', 9n),
+      blob('xs2_a-s1-c2', 1n),
+      blob('xs4_a-s1-c1', 1n),
+      blob('xs6_a-s1-c1', 1n),
+      blob('xn3_a-s1-c1', 1n),
+      blob('xn5_a-s1-c1', 1n),
+      blob('xn6_a-s1-c1', 1n),
+    );
+    expect(ids(supersededBlobs(state, 6n))).toEqual([
+      'xn3_a-s1-c1',
+      'xn6_a-s1-c1',
+      'xs0_a-s1-c1',
+      'xs2_a-s1-c2',
+      'xr0_1_a-s1-c1',
+    ]);
+    expect(ids(supersededBlobs(state, 5n))).toEqual(['xn6_a-s1-c1']);
+  });
+
+  it('deletes nothing for a range of one epoch, which Kopia does not read', () => {
+    const state = snapshot(
+      'xe9',
+      blob('xr0_0_a-s1-c1', 1n),
+      blob('xr1_3_a-s1-c1', 1n),
+      blob('xr4_4_a-s1-c1', 1n),
+      ...[0, 1, 4].map((epoch) => blob(`xs${epoch}_a-s1-c1`, 1n)),
+    );
+    expect(ids(supersededBlobs(state, 5n))).toEqual(['xs1_a-s1-c1']);
+  });
+
+  it('merges ranges once there are eight of a magnitude at the end of the chain', () => {
+    const chain = (...spans: readonly number[]): EpochSnapshot => {
+      let first = 0;
+      const names = spans.map((span) => {
+        const name = `xr${first}_${first + span - 1}_a-s1-c1`;
+        first += span;
+        return name;
+      });
+      return snapshot(`xe${first + 2}`, ...names);
+    };
+    const merged = (...spans: readonly number[]): readonly number[] | undefined =>
+      rangesToMerge(chain(...spans), PARAMETERS)?.map(({ first, last }) => last - first + 1);
+    const eights = Array.from({ length: 8 }, () => 8);
+    expect(merged()).toBeUndefined();
+    expect(merged(...eights.slice(1))).toBeUndefined();
+    expect(merged(...eights)).toEqual(eights);
+    expect(merged(64, ...eights)).toEqual(eights);
+    expect(merged(64, ...eights.slice(1))).toBeUndefined();
+    // A longer one in between ends what is merged, until it is of a magnitude with its neighbours.
+    expect(merged(...eights.slice(4), 64, ...eights.slice(4))).toBeUndefined();
+    const sixtyFours = eights.map((span) => span * 8);
+    expect(merged(512, ...sixtyFours, 8, 8)).toEqual([...sixtyFours, 8, 8]);
+  });
+
+  it('keeps the chain of ranges short for as long as a repository lives', () => {
+    let chain: number[] = [];
+    let written = 0;
+    let most = 0;
+    const ranges = 5000;
+    for (let range = 0; range < ranges; range++) {
+      chain.push(8);
+      written += 8;
+      for (;;) {
+        let first = 0;
+        const names = chain.map((span) => `xr${first}_${(first += span) - 1}_a-s1-c1`);
+        const merged = rangesToMerge(snapshot(`xe${first + 1}`, ...names), PARAMETERS);
+        if (merged === undefined) break;
+        const span = merged.at(-1)!.last - merged[0]!.first + 1;
+        chain = [...chain.slice(0, -merged.length), span];
+        written += span;
+      }
+      most = Math.max(most, chain.length);
+    }
+    expect(chain.reduce((sum, span) => sum + span, 0)).toBe(8 * ranges);
+    expect(most).toBeLessThanOrEqual(35);
+    expect(written).toBeLessThan(6 * 8 * ranges);
   });
 });

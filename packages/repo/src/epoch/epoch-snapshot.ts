@@ -1,11 +1,16 @@
 import type { BlobMetadata } from '../blob/storage.ts';
 import { CorruptDataError } from '../errors.ts';
 import {
+  EPOCH_MARKER_PREFIX,
   findCompleteSet,
   MAX_EPOCH,
   parseEpochNumber,
   parseEpochRange,
   parseWatermark,
+  RANGE_PREFIX,
+  SINGLE_EPOCH_PREFIX,
+  UNCOMPACTED_PREFIX,
+  WATERMARK_PREFIX,
   type EpochRange,
 } from './epoch-names.ts';
 
@@ -26,15 +31,10 @@ export interface EpochSnapshot {
   readonly singleEpochSets: ReadonlyMap<number, readonly BlobMetadata[]>;
   /** Ranges that cover epochs from 0 on without a gap. */
   readonly rangeChain: readonly RangeSet[];
-  /** Blobs of the write epoch and of its neighbours. */
+  /** All blobs of merged sets, complete or not. */
+  readonly mergedBlobs: readonly BlobMetadata[];
+  /** What was written in each epoch, as far as it has not been deleted. */
   readonly uncompacted: ReadonlyMap<number, readonly BlobMetadata[]>;
-}
-
-export interface EpochListings {
-  readonly markers: readonly BlobMetadata[];
-  readonly watermarks: readonly BlobMetadata[];
-  readonly singleEpochs: readonly BlobMetadata[];
-  readonly ranges: readonly BlobMetadata[];
 }
 
 /** The highest epoch that has begun, 0 at first. An epoch beyond belief is CORRUPT_DATA. */
@@ -55,18 +55,22 @@ export function openEpochs(writeEpoch: number): readonly number[] {
   return [writeEpoch - 1, writeEpoch, writeEpoch + 1].filter((epoch) => epoch >= 0);
 }
 
-export function createEpochSnapshot(
-  listings: EpochListings,
-  uncompacted: ReadonlyMap<number, readonly BlobMetadata[]>,
-): EpochSnapshot {
+/** `blobs`: all whose names begin with {@link EPOCH_PREFIX}, in any order. */
+export function createEpochSnapshot(blobs: readonly BlobMetadata[]): EpochSnapshot {
+  const kinds = groupBlobs(blobs, ({ id }) => id.slice(0, UNCOMPACTED_PREFIX.length));
+  const markers = kinds.get(EPOCH_MARKER_PREFIX) ?? [];
+  const watermarks = kinds.get(WATERMARK_PREFIX) ?? [];
+  const singleEpochs = kinds.get(SINGLE_EPOCH_PREFIX) ?? [];
+  const ranges = kinds.get(RANGE_PREFIX) ?? [];
   return {
-    writeEpoch: findWriteEpoch(listings.markers),
-    deletionWatermarkSeconds: findWatermark(listings.watermarks),
-    markers: listings.markers,
-    watermarks: listings.watermarks,
-    singleEpochSets: findSingleEpochSets(listings.singleEpochs),
-    rangeChain: findRangeChain(findRangeSets(listings.ranges)),
-    uncompacted,
+    writeEpoch: findWriteEpoch(markers),
+    deletionWatermarkSeconds: findWatermark(watermarks),
+    markers,
+    watermarks,
+    singleEpochSets: findSingleEpochSets(singleEpochs),
+    rangeChain: findRangeChain(findRangeSets(ranges)),
+    mergedBlobs: [...singleEpochs, ...ranges],
+    uncompacted: groupBlobs(kinds.get(UNCOMPACTED_PREFIX) ?? [], ({ id }) => parseEpochNumber(id)),
   };
 }
 

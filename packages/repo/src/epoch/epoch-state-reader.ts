@@ -5,17 +5,14 @@ import type { EpochParameters } from '../format/parameters.ts';
 import { forEachLimit } from '../parallel.ts';
 import {
   EPOCH_MARKER_PREFIX,
-  RANGE_PREFIX,
-  SINGLE_EPOCH_PREFIX,
+  EPOCH_PREFIX,
+  parseEpochNumber,
   UNCOMPACTED_PREFIX,
   uncompactedPrefix,
-  parseEpochNumber,
-  WATERMARK_PREFIX,
 } from './epoch-names.ts';
 import {
   createEpochSnapshot,
   findWriteEpoch,
-  openEpochs,
   selectActive,
   type EpochSnapshot,
   type IndexSelection,
@@ -87,15 +84,26 @@ export class EpochStateReader {
   async loadActive(options: AbortOptions = {}): Promise<ActiveIndexBlobs> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const timed = await this.current(options);
-      const blobs = await this.complete(timed, selectActive(timed.snapshot), options);
-      if (blobs !== undefined) {
-        return { blobs, deletionWatermarkSeconds: timed.snapshot.deletionWatermarkSeconds };
-      }
+      const { snapshot } = timed;
+      const { blobs, epochsToList } = selectActive(snapshot);
+      const unmerged = epochsToList.flatMap((epoch) => snapshot.uncompacted.get(epoch) ?? []);
+      if (!this.isValid(timed)) continue;
+      const { deletionWatermarkSeconds } = snapshot;
+      return { blobs: [...blobs, ...unmerged], deletionWatermarkSeconds };
     }
     throw tooSlow();
   }
 
-  /** Lists what a selection lacks. Undefined if the snapshot expired meanwhile, and the lists may have gaps. */
+  /** The write epoch as the storage says now; the snapshot at hand stays as it is. */
+  async readWriteEpoch(options: AbortOptions = {}): Promise<number> {
+    return findWriteEpoch(await this.#list(EPOCH_MARKER_PREFIX, options));
+  }
+
+  /**
+   * Lists what a selection lacks. An epoch is settled because of its markers, and what was written in it counts as
+   * complete only if it was listed after them: a merge must not rest on the listing that showed both.
+   * Undefined if the snapshot expired meanwhile, and the lists may have gaps.
+   */
   async complete(
     timed: TimedSnapshot,
     selection: IndexSelection,
@@ -107,19 +115,12 @@ export class EpochStateReader {
     return [...selection.blobs, ...epochsToList.flatMap((epoch) => listed.get(epoch) ?? [])];
   }
 
+  /** One listing shows all: what a snapshot costs is one request for each thousand index blobs. */
   async #load(options: AbortOptions): Promise<TimedSnapshot> {
     const { clock, parameters } = this.#options;
     const loadedAt = clock();
-    const [markers, watermarks, singleEpochs, ranges] = await Promise.all([
-      this.#list(EPOCH_MARKER_PREFIX, options),
-      this.#list(WATERMARK_PREFIX, options),
-      this.#list(SINGLE_EPOCH_PREFIX, options),
-      this.#list(RANGE_PREFIX, options),
-    ]);
-    // Blobs are listed after the markers: an epoch that begins in between lies within the neighbours.
-    const uncompacted = await this.#listEpochs(openEpochs(findWriteEpoch(markers)), options);
     return {
-      snapshot: createEpochSnapshot({ markers, watermarks, singleEpochs, ranges }, uncompacted),
+      snapshot: createEpochSnapshot(await this.#list(EPOCH_PREFIX, options)),
       loadedAt,
       validUntil: loadedAt + parameters().epochRefreshFrequency,
     };

@@ -218,7 +218,8 @@ async function putBoth(storage: BlobStorage, { bytes, state }: SealedFormat): Pr
   await putFormatBlob(storage, FORMAT_BLOB_ID, bytes.formatBlob, blobConfiguration);
 }
 
-async function putFormatBlob(
+/** Under the object lock that the repository asks for, if any. No abort: what is begun here has to be finished. */
+export async function putFormatBlob(
   storage: BlobStorage,
   id: BlobID,
   data: Uint8Array,

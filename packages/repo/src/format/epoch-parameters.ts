@@ -35,6 +35,12 @@ const MIN_SIZE_THRESHOLD_BYTES = 1024 * 1024;
 /** Refreshes that must fit into an epoch and into the safety margin. */
 const REFRESHES = 3n;
 
+/** The least that an epoch may last for clients that refresh as often as the parameters say. */
+export function shortestEpochDuration({ epochRefreshFrequency }: EpochParameters): bigint {
+  const refreshes = epochRefreshFrequency * REFRESHES;
+  return refreshes > MIN_EPOCH_DURATION ? refreshes : MIN_EPOCH_DURATION;
+}
+
 /** Parameters that Kopia would refuse are INVALID_ARGUMENT naming the rule. Disabled ones are not checked. */
 export function validateEpochParameters(parameters: EpochParameters): void {
   if (!parameters.enabled) return;

@@ -3,6 +3,7 @@ import type { AbortOptions, BlobReader } from '../blob/storage.ts';
 import { equalBytes } from '../bytes.ts';
 import type { Clock, EpochNanoseconds } from '../clock.ts';
 import { CorruptDataError } from '../errors.ts';
+import type { FormatCache, RememberedFormat } from './format-cache.ts';
 import { FORMAT_BLOB_ID, parseFormatBlob } from './format-blob.ts';
 import {
   checkAccess,
@@ -25,6 +26,7 @@ export interface FormatManagerOptions {
   readonly clock: Clock;
   /** This client is the one that holds the upgrade lock under this name. */
   readonly upgradeOwnerID?: string | undefined;
+  readonly cache?: FormatCache | undefined;
 }
 
 /**
@@ -36,14 +38,20 @@ export class FormatManager {
   #state: FormatState;
   #warnings: readonly string[] = [];
   #loadedAt: EpochNanoseconds;
+  #isRemembered = false;
   #refreshing: Promise<void> | undefined;
 
   /** `loadedAt` is from before the blobs were read. Refuses as {@link openFormat} does. */
-  constructor(options: FormatManagerOptions, state: FormatState, loadedAt: EpochNanoseconds) {
+  constructor(
+    options: FormatManagerOptions,
+    state: FormatState,
+    loadedAt: EpochNanoseconds,
+    isRemembered = false,
+  ) {
     this.#options = options;
     this.#state = state;
     this.#loadedAt = loadedAt;
-    this.adopt(state, loadedAt);
+    this.adopt(state, loadedAt, isRemembered);
   }
 
   current(): RepositoryFormat {
@@ -58,6 +66,11 @@ export class FormatManager {
   /** 32 bytes: names the repository and salts its keys. */
   get uniqueID(): Uint8Array {
     return this.#state.blob.uniqueID;
+  }
+
+  /** What it says is out of a cache: nobody asked the storage whether the repository is still there. */
+  get isRemembered(): boolean {
+    return this.#isRemembered;
   }
 
   /** The stored bytes of `kopia.repository`. */
@@ -115,14 +128,15 @@ export class FormatManager {
   }
 
   /** Takes over a state that was just read or written at `loadedAt`. */
-  adopt(state: FormatState, loadedAt: EpochNanoseconds): void {
+  adopt(state: FormatState, loadedAt: EpochNanoseconds, isRemembered = false): void {
     this.#warnings = checkAccess(state.stored, loadedAt, this.#options.upgradeOwnerID);
     this.#state = state;
     this.#loadedAt = loadedAt;
+    this.#isRemembered = isRemembered;
   }
 
   async #reload(): Promise<void> {
-    const { storage, algorithms, clock } = this.#options;
+    const { storage, algorithms, clock, cache } = this.#options;
     const loadedAt = clock();
     const bytes = await readFormatBlobs(storage, {});
     const blob = parseFormatBlob(bytes.formatBlob);
@@ -130,6 +144,7 @@ export class FormatManager {
     const state = await openFormatState(algorithms, bytes, blob, this.#state.keys);
     if (!isSameRepository(state, this.#state)) throw replacedError(storage);
     this.adopt(state, loadedAt);
+    await cache?.store({ ...bytes, readAt: loadedAt });
   }
 }
 
@@ -149,19 +164,49 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): 
   });
 }
 
+export interface OpenFormatOptions extends FormatManagerOptions, AbortOptions {
+  readonly password: string;
+}
+
 /**
  * Opens the format with the password. Fails with REPOSITORY_NOT_INITIALIZED, INVALID_PASSWORD,
  * REPOSITORY_LOCKED, or UNSUPPORTED for a version, algorithm or feature that this code does not have.
  */
-export async function openFormat(
-  options: FormatManagerOptions & AbortOptions & { readonly password: string },
-): Promise<FormatManager> {
-  const { storage, algorithms, clock, password, upgradeOwnerID, signal } = options;
-  const loadedAt = clock();
+export async function openFormat(options: OpenFormatOptions): Promise<FormatManager> {
+  const { storage, clock, cache, signal } = options;
+  const remembered = await openRemembered(options);
+  if (remembered !== undefined) return remembered;
+  const readAt = clock();
   const bytes = await readFormatBlobs(storage, signal === undefined ? {} : { signal });
-  const blob = parseFormatBlob(bytes.formatBlob);
+  const manager = await openBytes(options, { ...bytes, readAt }, false);
+  await cache?.store({ ...bytes, readAt });
+  return manager;
+}
+
+/** Whatever speaks against what was remembered, the storage knows better. */
+async function openRemembered(options: OpenFormatOptions): Promise<FormatManager | undefined> {
+  const { cache, clock, signal } = options;
+  const format = await cache?.load();
+  const age = format === undefined ? -1n : clock() - format.readAt;
+  if (format === undefined || age < 0n || age >= FORMAT_MAX_AGE) return undefined;
+  try {
+    return await openBytes(options, format, true);
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  }
+}
+
+async function openBytes(
+  options: OpenFormatOptions,
+  format: RememberedFormat,
+  isRemembered: boolean,
+): Promise<FormatManager> {
+  const { storage, algorithms, clock, cache, upgradeOwnerID, password, signal } = options;
+  const blob = parseFormatBlob(format.formatBlob);
   const keys = await deriveFormatKeys(algorithms, blob, password);
   signal?.throwIfAborted();
-  const state = await openFormatState(algorithms, bytes, blob, keys);
-  return new FormatManager({ storage, algorithms, clock, upgradeOwnerID }, state, loadedAt);
+  const state = await openFormatState(algorithms, format, blob, keys);
+  const kept = { storage, algorithms, clock, cache, upgradeOwnerID };
+  return new FormatManager(kept, state, format.readAt, isRemembered);
 }

@@ -50,7 +50,7 @@ describe('an upgrade lock', () => {
         message:
           'the repository is locked for an upgrade by owner-1 since 2026-11-24T12:00:00Z (moving <indexes>); ' +
           'other clients are expected to be gone at 2026-11-24T12:35:00Z. Try again when the upgrade is finished. ' +
-          'If its owner is gone for good, undo it with `kopia repository upgrade rollback`',
+          'If its owner is gone for good, undo it with `repository upgrade rollback --force --upgrade-owner-id=owner-1`',
       }),
     );
     expect(() => refuseLocked(lock, now, 'owner-2')).toThrow(/owner-1/);

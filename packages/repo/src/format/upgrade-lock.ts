@@ -82,6 +82,7 @@ export function refuseLocked(
     'REPOSITORY_LOCKED',
     `the repository is locked for an upgrade by ${lock.ownerID} since ${formatGoTime(lockedFrom)}${reason}; ` +
       `other clients are expected to be gone at ${formatGoTime(drainedFrom)}. Try again when the upgrade is ` +
-      'finished. If its owner is gone for good, undo it with `kopia repository upgrade rollback`',
+      'finished. If its owner is gone for good, undo it with `repository upgrade rollback --force ' +
+      `--upgrade-owner-id=${lock.ownerID}\``,
   );
 }

@@ -1,5 +1,7 @@
 import type { BlobID } from '../blob/storage.ts';
 import { NANOSECONDS_PER_SECOND } from '../clock.ts';
+import { contentNotFound } from '../content/committed-contents.ts';
+import type { ContentID } from '../content/content-id.ts';
 import type { ContentInfo } from '../content/content-info.ts';
 import { forEachLimit } from '../parallel.ts';
 import type { RepositoryWriter } from '../repository-contract.ts';
@@ -37,6 +39,19 @@ export function selectShortPacks(
   return selected;
 }
 
+/** Which contents to store anew: all that one of these names. */
+export interface RewriteSelection {
+  readonly contentIDs?: readonly ContentID[];
+  /** Of short packs with these letters. */
+  readonly shortPacks?: readonly PackLetter[];
+  /** Written with this format version. */
+  readonly formatVersion?: number;
+  /** Not for contents that are named: only from packs whose name begins so. */
+  readonly packPrefix?: string;
+  /** Restricts `formatVersion`. */
+  readonly isInRange?: (id: ContentID) => boolean;
+}
+
 /**
  * Stores the contents of short packs anew in fuller ones, where deleted contents stay deleted. The short
  * packs are left behind for the deletion of unreferenced packs. Fails at the first content that cannot be
@@ -46,38 +61,82 @@ export async function rewriteShortPacks(
   context: TaskContext,
   letters: readonly PackLetter[],
 ): Promise<MaintenanceStatistics> {
-  const { repository } = context;
-  const { maxPackSize } = repository.formatManager.current();
-  const packs = selectShortPacks(packTotals(repository.contents), maxPackSize, letters);
-  const rewrite = new ShortPackRewrite(context, packs);
-  if (packs.size > 0) await rewrite.run();
+  return rewriteSelected(context, { shortPacks: letters });
+}
+
+/** As {@link rewriteShortPacks}, for any contents. CONTENT_NOT_FOUND if one that is named is not there. */
+export async function rewriteSelected(
+  context: TaskContext,
+  selection: RewriteSelection,
+  parallelism: number = PARALLELISM,
+): Promise<MaintenanceStatistics> {
+  const rewrite = new ContentRewrite(context, selectContents(context, selection), parallelism);
+  await rewrite.run();
   return { kind: 'rewriteContentsStats', data: rewrite.statistics() };
 }
 
-class ShortPackRewrite {
+/** A content to be stored anew, and why. */
+interface SelectedContent {
+  readonly info: ContentInfo;
+  readonly reason: string;
+}
+
+/** From one view of the index, whatever is committed meanwhile. */
+function* selectContents(
+  { repository }: TaskContext,
+  selection: RewriteSelection,
+): Generator<SelectedContent, void, void> {
+  const { contents, formatManager } = repository;
+  const { contentIDs = [], shortPacks = [], formatVersion, packPrefix = '' } = selection;
+  for (const id of contentIDs) {
+    const info = contents.contentInfo(id);
+    if (info === undefined) throw contentNotFound(id);
+    yield { info, reason: 'it was asked for' };
+  }
+  const totals = shortPacks.length === 0 ? new Map<BlobID, number>() : packTotals(contents);
+  const wanted = new Map([...totals].filter(([id]) => id.startsWith(packPrefix)));
+  const short = selectShortPacks(wanted, formatManager.current().maxPackSize, shortPacks);
+  if (short.size === 0 && formatVersion === undefined) return;
+  for (const info of contents.iterateContents({ includeDeleted: true })) {
+    const { packBlobID, contentID } = info;
+    if (short.has(packBlobID)) {
+      yield { info, reason: `its pack ${packBlobID} is short` };
+    } else if (
+      info.formatVersion === formatVersion &&
+      packBlobID.startsWith(packPrefix) &&
+      selection.isInRange?.(contentID) !== false
+    ) {
+      yield { info, reason: `it was written with format version ${formatVersion}` };
+    }
+  }
+}
+
+class ContentRewrite {
   readonly #context: TaskContext;
-  readonly #packs: ReadonlySet<BlobID>;
+  readonly #selected: Iterable<SelectedContent>;
+  readonly #parallelism: number;
   readonly #chosen = { count: 0, size: 0 };
   readonly #rewritten = { count: 0, size: 0 };
   readonly #retained = { count: 0, size: 0 };
 
-  constructor(context: TaskContext, packs: ReadonlySet<BlobID>) {
+  constructor(context: TaskContext, selected: Iterable<SelectedContent>, parallelism: number) {
     this.#context = context;
-    this.#packs = packs;
+    this.#selected = selected;
+    this.#parallelism = parallelism;
   }
 
   async run(): Promise<void> {
     const { repository, dryRun } = this.#context;
     if (dryRun) {
-      for (const info of this.#select()) this.#report(info);
+      for (const selected of this.#oldEnough()) this.#report(selected);
       return;
     }
     const abort = abortOptions(this.#context);
     await using writer = repository.newWriter(abort);
-    const batches = inBatches(this.#select(), COMMIT_INTERVAL);
+    const batches = inBatches(this.#oldEnough(), COMMIT_INTERVAL);
     for (const batch of batches) {
-      await forEachLimit(batch, { parallelism: PARALLELISM, ...abort }, (info, signal) =>
-        this.#rewrite(writer, info, signal),
+      await forEachLimit(batch, { parallelism: this.#parallelism, ...abort }, (selected, signal) =>
+        this.#rewrite(writer, selected, signal),
       );
       await writer.flush(abort);
     }
@@ -94,33 +153,36 @@ class ShortPackRewrite {
     };
   }
 
-  /** From one view of the index, whatever is committed meanwhile. */
-  *#select(): Generator<ContentInfo, void, void> {
-    const { repository, startTime, safety } = this.#context;
-    for (const info of repository.contents.iterateContents({ includeDeleted: true })) {
-      if (!this.#packs.has(info.packBlobID)) continue;
+  *#oldEnough(): Generator<SelectedContent, void, void> {
+    const { startTime, safety } = this.#context;
+    for (const selected of this.#selected) {
+      const { info } = selected;
       const age = startTime - BigInt(info.timestampSeconds) * NANOSECONDS_PER_SECOND;
       const counter = age < safety.rewriteMinAge ? this.#retained : this.#chosen;
       add(counter, info);
-      if (counter === this.#chosen) yield info;
+      if (counter === this.#chosen) yield selected;
     }
   }
 
-  async #rewrite(writer: RepositoryWriter, info: ContentInfo, signal: AbortSignal): Promise<void> {
-    const { contentID, packBlobID } = info;
+  async #rewrite(
+    writer: RepositoryWriter,
+    selected: SelectedContent,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { contentID, packBlobID } = selected.info;
     // Somebody else may have moved or dropped it since the pass over the index began.
     if (writer.contents.contentInfo(contentID)?.packBlobID !== packBlobID) return;
     await writer.contents.rewriteContent(contentID, { signal });
-    this.#report(info);
-    add(this.#rewritten, info);
+    this.#report(selected);
+    add(this.#rewritten, selected.info);
   }
 
-  #report({ contentID, packBlobID, packedLength }: ContentInfo): void {
+  #report({ info: { contentID, packedLength }, reason }: SelectedContent): void {
     this.#context.onChange({
       action: 'rewrite-content',
       id: contentID,
       bytes: packedLength,
-      reason: `its pack ${packBlobID} is short`,
+      reason,
     });
   }
 }

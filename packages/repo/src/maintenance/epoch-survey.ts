@@ -1,23 +1,15 @@
 import type { BlobMetadata } from '../blob/storage.ts';
 import type { EpochNanoseconds } from '../clock.ts';
-import {
-  EPOCH_MARKER_PREFIX,
-  parseEpochNumber,
-  RANGE_PREFIX,
-  SINGLE_EPOCH_PREFIX,
-  UNCOMPACTED_PREFIX,
-  WATERMARK_PREFIX,
-} from '../epoch/epoch-names.ts';
+import { parseEpochNumber, SINGLE_EPOCH_PREFIX } from '../epoch/epoch-names.ts';
 import { shouldAdvance } from '../epoch/epoch-plans.ts';
 import {
   createEpochSnapshot,
-  findWriteEpoch,
   isSettled,
   lastRangedEpoch,
-  openEpochs,
   selectActive,
   type EpochSnapshot,
 } from '../epoch/epoch-snapshot.ts';
+import { shortestEpochDuration } from '../format/epoch-parameters.ts';
 import type { EpochParameters } from '../format/parameters.ts';
 
 /** The state of index blobs in epochs, as their names tell it. */
@@ -35,6 +27,9 @@ export interface EpochSurvey {
   readonly unmergedEpochs: readonly number[];
   /** Settled epochs that no index blob is left of: what was written in them cannot be found. */
   readonly lostEpochs: readonly number[];
+  /** What the parameters ask of an epoch, and the least that they could. */
+  readonly minEpochDuration: EpochNanoseconds;
+  readonly shortestEpochDuration: EpochNanoseconds;
   /** Blobs of merged sets that lack a member, and when the youngest was written. */
   readonly incompleteSetBlobs: number;
   readonly youngestIncomplete: EpochNanoseconds | undefined;
@@ -45,46 +40,28 @@ export function surveyEpochs(
   blobs: readonly BlobMetadata[],
   parameters: EpochParameters,
 ): EpochSurvey {
-  const under = (prefix: string): BlobMetadata[] => blobs.filter(({ id }) => id.startsWith(prefix));
-  const uncompacted = groupByEpoch(under(UNCOMPACTED_PREFIX));
-  const singleEpochs = under(SINGLE_EPOCH_PREFIX);
-  const ranges = under(RANGE_PREFIX);
-  const markers = under(EPOCH_MARKER_PREFIX);
-  const open = new Map(
-    openEpochs(findWriteEpoch(markers)).map((epoch) => [epoch, uncompacted.get(epoch) ?? []]),
-  );
-  const watermarks = under(WATERMARK_PREFIX);
-  const snapshot = createEpochSnapshot({ markers, watermarks, singleEpochs, ranges }, open);
+  const snapshot = createEpochSnapshot(blobs);
+  const { markers, watermarks, uncompacted } = snapshot;
   const active = selectActive(snapshot);
   const listed = active.epochsToList.flatMap((epoch) => uncompacted.get(epoch) ?? []);
   const unmergedEpochs = settledWithoutSet(snapshot);
-  const incomplete = findIncomplete(snapshot, singleEpochs);
+  const incomplete = findIncomplete(snapshot, blobs);
   return {
     writeEpoch: snapshot.writeEpoch,
     storedIndexBlobs: blobs.length - markers.length - watermarks.length,
     activeIndexBlobs: active.blobs.length + listed.length,
-    writeEpochBlobs: open.get(snapshot.writeEpoch)?.length ?? 0,
+    writeEpochBlobs: uncompacted.get(snapshot.writeEpoch)?.length ?? 0,
     mayAdvance: shouldAdvance(snapshot, parameters),
     unmergedEpochs: unmergedEpochs.filter((epoch) => uncompacted.has(epoch)),
     lostEpochs: unmergedEpochs.filter((epoch) => !uncompacted.has(epoch)),
+    minEpochDuration: parameters.minEpochDuration,
+    shortestEpochDuration: shortestEpochDuration(parameters),
     incompleteSetBlobs: incomplete.length,
     youngestIncomplete: incomplete.reduce<EpochNanoseconds | undefined>(
       (youngest, { timestamp }) => (timestamp > (youngest ?? 0n) ? timestamp : youngest),
       undefined,
     ),
   };
-}
-
-function groupByEpoch(blobs: readonly BlobMetadata[]): ReadonlyMap<number, BlobMetadata[]> {
-  const groups = new Map<number, BlobMetadata[]>();
-  for (const blob of blobs) {
-    const epoch = parseEpochNumber(blob.id);
-    if (epoch === undefined) continue;
-    const group = groups.get(epoch);
-    if (group === undefined) groups.set(epoch, [blob]);
-    else group.push(blob);
-  }
-  return groups;
 }
 
 function settledWithoutSet(snapshot: EpochSnapshot): readonly number[] {
@@ -98,9 +75,10 @@ function settledWithoutSet(snapshot: EpochSnapshot): readonly number[] {
 /** Blobs of single-epoch sets of epochs for which no complete set was found. */
 function findIncomplete(
   snapshot: EpochSnapshot,
-  singleEpochs: readonly BlobMetadata[],
+  blobs: readonly BlobMetadata[],
 ): readonly BlobMetadata[] {
-  return singleEpochs.filter(({ id }) => {
+  return blobs.filter(({ id }) => {
+    if (!id.startsWith(SINGLE_EPOCH_PREFIX)) return false;
     const epoch = parseEpochNumber(id);
     return epoch !== undefined && !snapshot.singleEpochSets.has(epoch);
   });

@@ -1,5 +1,5 @@
-import type { BlobID, BlobRetention } from '../blob/storage.ts';
-import { hasCode, LongshoreError } from '../errors.ts';
+import type { BlobID, BlobRetention, BlobStorage } from '../blob/storage.ts';
+import { describeError, errorCode, hasCode, LongshoreError } from '../errors.ts';
 import { LOCKED_PREFIXES } from '../format/blobcfg-blob.ts';
 import { formatGoDuration } from '../format/go-duration.ts';
 import { forEachLimit } from '../parallel.ts';
@@ -28,14 +28,17 @@ export function checkLockExtension(
   );
 }
 
-/** Extends the object lock of each blob that carries one to now + the repository's period. */
+/**
+ * Extends the object lock of each blob that carries one to now + the repository's period. A blob whose lock cannot be
+ * extended does not keep the others from it; it is the error at the end.
+ */
 export async function extendObjectLocks(context: TaskContext): Promise<MaintenanceStatistics> {
   const { repository, dryRun } = context;
   const kind = 'extendBlobRetentionStats';
   const retention = repository.formatManager.blobConfiguration;
   if (retention === undefined) return { kind, data: null };
+  const extension = new LockExtension(context, retention);
   let listed = 0;
-  let extended = 0;
   for (const prefix of LOCKED_PREFIXES) {
     const blobs = await listBlobs(context, prefix);
     listed += blobs.length;
@@ -45,38 +48,60 @@ export async function extendObjectLocks(context: TaskContext): Promise<Maintenan
       async ({ id, length }, signal) => {
         const reason = `its lock is extended by ${formatGoDuration(retention.periodNanoseconds)}`;
         context.onChange({ action: 'extend-lock', id, bytes: length, reason });
-        if (!dryRun && (await extendLock(context, id, retention, signal))) extended += 1;
+        if (!dryRun) await extension.extend(id, signal);
       },
     );
   }
+  extension.throwFailures();
   return {
     kind,
     data: {
       toExtendBlobCount: listed,
-      extendedBlobCount: extended,
+      extendedBlobCount: extension.extended,
       retentionPeriod: formatGoDuration(retention.periodNanoseconds),
     },
   };
 }
 
-/** False if the blob was deleted since it was listed. */
-async function extendLock(
-  { repository: { storage } }: TaskContext,
-  id: BlobID,
-  retention: BlobRetention,
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (storage.extendRetention === undefined || !storage.capabilities.objectLock) {
-    throw new LongshoreError(
-      'UNSUPPORTED',
-      `${storage.displayName} has no object locks to extend: turn the extension of locks off`,
-    );
+class LockExtension {
+  readonly #storage: BlobStorage;
+  readonly #retention: BlobRetention;
+  extended = 0;
+  #failed = 0;
+  #firstFailure: { readonly id: BlobID; readonly error: unknown } | undefined;
+
+  constructor({ repository: { storage } }: TaskContext, retention: BlobRetention) {
+    this.#storage = storage;
+    this.#retention = retention;
   }
-  try {
-    await storage.extendRetention(id, retention, { signal });
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'BLOB_NOT_FOUND')) return false;
-    throw error;
+
+  /** A blob that was deleted since it was listed is left out. */
+  async extend(id: BlobID, signal: AbortSignal): Promise<void> {
+    const storage = this.#storage;
+    if (storage.extendRetention === undefined || !storage.capabilities.objectLock) {
+      throw new LongshoreError(
+        'UNSUPPORTED',
+        `${storage.displayName} has no object locks to extend: turn the extension of locks off`,
+      );
+    }
+    try {
+      await storage.extendRetention(id, this.#retention, { signal });
+      this.extended += 1;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (hasCode(error, 'BLOB_NOT_FOUND')) return;
+      this.#failed += 1;
+      this.#firstFailure ??= { id, error };
+    }
+  }
+
+  throwFailures(): void {
+    if (this.#firstFailure === undefined) return;
+    const { id, error } = this.#firstFailure;
+    throw new LongshoreError(
+      errorCode(error) ?? 'STORAGE_FAILED',
+      `the locks of ${this.#failed} blobs could not be extended, such as that of ${id}: ${describeError(error)}`,
+      { blobID: id, cause: error },
+    );
   }
 }

@@ -98,7 +98,7 @@ export async function deleteSupersededIndexes(
 ): Promise<MaintenanceStatistics> {
   const { blobs, cutoff } = await indexBlobs.cleanupSuperseded(stepOptions(context));
   for (const { id, length } of blobs) {
-    const reason = 'the merged set of its epoch has been there for the safety margin';
+    const reason = 'the merged set that replaced it has been there for the safety margin';
     context.onChange({ action: 'delete-blob', id, bytes: length, reason });
   }
   return {

@@ -2,6 +2,7 @@ import type { BlobMetadata } from '../blob/storage.ts';
 import { NANOSECONDS_PER_SECOND, type EpochNanoseconds } from '../clock.ts';
 import { sessionIDOf } from '../content/session-id.ts';
 import { listSessions, type ListedSession } from '../content/write-session.ts';
+import { LongshoreError } from '../errors.ts';
 import { forEachLimit } from '../parallel.ts';
 import { refuseLostIndex } from './lost-index.ts';
 import { packTotals } from './referenced-packs.ts';
@@ -12,7 +13,6 @@ import { abortOptions, deletionParallelism, totalLength } from './task-storage.t
 
 /** Blobs that only an index entry, or a live session, keeps: packs, packs of metadata, session markers. */
 export const COLLECTED_PREFIXES = ['p', 'q', 's'] as const;
-export type CollectedPrefix = (typeof COLLECTED_PREFIXES)[number];
 
 /** Slack for storages whose clock is coarse. Kopia's constant. */
 const START_SLACK: EpochNanoseconds = NANOSECONDS_PER_SECOND;
@@ -42,8 +42,9 @@ export function whyRetained(
  */
 export async function deleteUnreferencedBlobs(
   context: TaskContext,
-  prefixes: readonly CollectedPrefix[],
+  prefixes: readonly string[],
 ): Promise<MaintenanceStatistics> {
+  for (const prefix of prefixes) refuseUncollected(prefix);
   const { repository, startTime, safety, dryRun } = context;
   const { storage, sealer } = repository;
   const abort = abortOptions(context);
@@ -80,9 +81,19 @@ export async function deleteUnreferencedBlobs(
   };
 }
 
+/** Nothing else becomes garbage because no index names it: index blobs do not, nor does the format. */
+function refuseUncollected(prefix: string): void {
+  if (COLLECTED_PREFIXES.some((collected) => prefix.startsWith(collected))) return;
+  throw new LongshoreError(
+    'INVALID_ARGUMENT',
+    `blobs that begin with ${JSON.stringify(prefix)} are no garbage, only those that begin with ` +
+      COLLECTED_PREFIXES.join(', '),
+  );
+}
+
 async function listUnreferenced(
   context: TaskContext,
-  prefixes: readonly CollectedPrefix[],
+  prefixes: readonly string[],
 ): Promise<readonly BlobMetadata[]> {
   const { storage, contents } = context.repository;
   const referenced = packTotals(contents);

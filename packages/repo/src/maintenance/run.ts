@@ -1,21 +1,19 @@
 import type { AbortOptions } from '../blob/storage.ts';
-import { formatGoTime, type EpochNanoseconds } from '../clock.ts';
+import type { EpochNanoseconds } from '../clock.ts';
+import { refuseOtherIndexStyle } from '../content/indexblob/index-style.ts';
 import { LongshoreError } from '../errors.ts';
-import { formatGoDuration } from '../format/go-duration.ts';
 import type { OpenWritableRepository } from '../repository.ts';
 import { refuseLostIndex } from './lost-index.ts';
 import type { MaintenanceParameters } from './parameters.ts';
 import { SAFETY_PARAMETERS, type SafetyLevel } from './safety.ts';
 import type { MaintenanceSchedule } from './schedule.ts';
-import { loadSchedule, storeSchedule } from './schedule-blob.ts';
+import { loadSchedule, MAINTENANCE_BLOB_ID, storeSchedule } from './schedule-blob.ts';
+import { refuseClockSkew } from './storage-time.ts';
 import { loadMaintenanceParameters } from './stored-parameters.ts';
 import { runFullTasks, runQuickTasks } from './task-lists.ts';
 import { TaskRunner, type TaskResult } from './task-runner.ts';
 import { abortOptions } from './task-storage.ts';
 import type { MaintenanceEvent, MaintenanceMode, SnapshotGC } from './tasks.ts';
-
-/** Nanoseconds that this client's clock may differ from the storage's. Kopia's constant. */
-const MAX_CLOCK_SKEW: EpochNanoseconds = 300_000_000_000n;
 
 /** Keeps two processes of one client apart; others are kept apart by the owner rule. */
 export interface MaintenanceLock {
@@ -105,7 +103,7 @@ async function runUnderLock(
   const { safety = 'full', dryRun = false, force = false, onEvent = () => undefined } = options;
   const abort = abortOptions({ signal: options.signal });
   await repository.formatManager.refresh(abort);
-  refuseOtherIndexStyle(repository);
+  refuseOtherIndexStyle(repository.formatManager, repository.indexBlobs);
   const startTime = dryRun ? repository.clock() : await begin(repository, mode, abort);
   await repository.refresh(abort);
   await refuseLostIndex(repository, abort);
@@ -137,8 +135,9 @@ async function begin(
   const parameters = await loadMaintenanceParameters(repository, abort);
   const schedule = await loadSchedule(storage, formatManager, abort);
   const planned = planNext(schedule, mode, parameters, clock());
-  const { timestamp } = await storeSchedule(storage, formatManager, planned, abort);
-  refuseClockSkew(clock(), timestamp);
+  await storeSchedule(storage, formatManager, planned, abort);
+  const { timestamp } = await storage.getMetadata(MAINTENANCE_BLOB_ID, abort);
+  refuseClockSkew(clock, timestamp);
   return timestamp;
 }
 
@@ -152,26 +151,6 @@ function planNext(
   if (mode === 'quick') return { ...schedule, nextQuickMaintenance };
   const nextFullMaintenance = now + full.intervalNanoseconds;
   return { ...schedule, nextQuickMaintenance, nextFullMaintenance };
-}
-
-function refuseClockSkew(local: EpochNanoseconds, stored: EpochNanoseconds): void {
-  const skew = local > stored ? local - stored : stored - local;
-  if (skew <= MAX_CLOCK_SKEW) return;
-  throw new LongshoreError(
-    'CLOCK_SKEW',
-    `this machine's clock says ${formatGoTime(local)}, the storage's ${formatGoTime(stored)}: they differ by ` +
-      `${formatGoDuration(skew)}, at most ${formatGoDuration(MAX_CLOCK_SKEW)} is safe. Set the clock and run maintenance again`,
-  );
-}
-
-/** The index may have been migrated since the repository was opened. */
-function refuseOtherIndexStyle({ formatManager, indexBlobs }: OpenWritableRepository): void {
-  const style = formatManager.current().epochParameters.enabled ? 'epoch' : 'legacy';
-  if (style === indexBlobs.style) return;
-  throw new LongshoreError(
-    'UNSUPPORTED',
-    'the repository was upgraded while it was open: open it again before maintaining it',
-  );
 }
 
 function notOwner(

@@ -2,7 +2,6 @@ import {
   parseBlobID,
   type AbortOptions,
   type BlobID,
-  type BlobMetadata,
   type BlobReader,
   type BlobStorage,
 } from '../blob/storage.ts';
@@ -49,17 +48,14 @@ export async function loadSchedule(
   return parseSchedule(plaintext);
 }
 
-/**
- * Replaces the schedule. There is no lock: only the owner of maintenance may do this. The timestamp of the
- * result is the storage's clock, which maintenance starts from.
- */
+/** Replaces the schedule. There is no lock: only the owner of maintenance may do this. */
 export async function storeSchedule(
   storage: BlobStorage,
   format: FormatManager,
   schedule: MaintenanceSchedule,
   options: AbortOptions = {},
-): Promise<BlobMetadata> {
+): Promise<void> {
   const cipher = await scheduleCipher(format);
   const sealed = cipher.seal(encodeSchedule(schedule), ADDITIONAL_DATA);
-  return storage.putBlob(MAINTENANCE_BLOB_ID, sealed, options);
+  await storage.putBlob(MAINTENANCE_BLOB_ID, sealed, options);
 }

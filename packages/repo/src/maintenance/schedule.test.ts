@@ -126,8 +126,7 @@ describe('kopia.maintenance', () => {
     async (version) => {
       const { storage, format } = await repository({ version });
       expect(await loadSchedule(storage, format)).toEqual(EMPTY_SCHEDULE);
-      const metadata = await storeSchedule(storage, format, reportRun(EMPTY_SCHEDULE, 'a', run));
-      expect(metadata).toEqual(await storage.getMetadata(MAINTENANCE_BLOB_ID));
+      await storeSchedule(storage, format, reportRun(EMPTY_SCHEDULE, 'a', run));
       expect((await loadSchedule(storage, format)).runs.get('a')).toMatchObject([run]);
     },
   );

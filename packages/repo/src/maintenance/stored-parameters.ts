@@ -1,4 +1,5 @@
 import type { AbortOptions } from '../blob/storage.ts';
+import { loadManifests } from '../manifest/load-manifests.ts';
 import type { Repository } from '../repository-contract.ts';
 import {
   defaultMaintenanceParameters,
@@ -12,8 +13,8 @@ export async function loadMaintenanceParameters(
   repository: Repository,
   options: AbortOptions = {},
 ): Promise<MaintenanceParameters> {
-  const latest = (await repository.findManifests(MAINTENANCE_LABELS, options)).at(-1);
-  if (latest === undefined) return defaultMaintenanceParameters('');
-  const { payload } = await repository.getManifest(latest.id, options);
-  return parseMaintenanceParameters(payload);
+  const latest = (await loadManifests(repository, MAINTENANCE_LABELS, options)).at(-1);
+  return latest === undefined
+    ? defaultMaintenanceParameters('')
+    : parseMaintenanceParameters(latest.payload);
 }

@@ -22,11 +22,12 @@ import { abortOptions } from './task-storage.ts';
 
 type RunContext = Omit<TaskContext, 'onChange'>;
 
-/** The tasks of quick maintenance, in Kopia's order. */
+/** The tasks of quick maintenance, in Kopia's order; of epochs more than with Kopia, where it is due. */
 export async function runQuickTasks(context: RunContext, runner: TaskRunner): Promise<void> {
   const { indexBlobs } = context.repository;
   if (indexBlobs.style === 'epoch') {
-    await runQuickEpochTasks(indexBlobs, runner);
+    await runQuickEpochTasks(indexBlobs, context, runner);
+    await runDueEpochTasks(indexBlobs, context, runner);
     return;
   }
   if (mayRewrite(await currentSchedule(context), 'quick', context.safety)) {
@@ -62,21 +63,61 @@ export async function runFullTasks(
   }
   const { indexBlobs } = repository;
   if (indexBlobs.style === 'epoch') {
-    await runQuickEpochTasks(indexBlobs, runner);
-    await runner.run('generate-epoch-range-index', (task) => compactEpochRange(indexBlobs, task));
-    await runner.run('cleanup-epoch-markers', (task) => cleanUpMarkers(indexBlobs, task));
-    await runner.run('delete-superseded-epoch-indexes', (task) =>
-      deleteSupersededIndexes(indexBlobs, task),
-    );
+    await runQuickEpochTasks(indexBlobs, context, runner);
+    for (const task of LONG_TERM_EPOCH_TASKS) {
+      await runner.run(task.name, (running) => task.run(indexBlobs, running));
+    }
   }
   await runner.run('cleanup-logs', cleanUpLogs);
 }
 
 const REWRITE_PENDING = 'the packs that the last rewrite emptied have not been deleted yet';
 
-async function runQuickEpochTasks(indexBlobs: EpochIndexBlobs, runner: TaskRunner): Promise<void> {
-  await runner.run('compact-single-epoch', (task) => compactSingleEpoch(indexBlobs, task));
+/** Epochs that one run merges at most: where maintenance did not run for long it catches up in steps. */
+const MAX_EPOCHS_PER_RUN = 32;
+
+async function runQuickEpochTasks(
+  indexBlobs: EpochIndexBlobs,
+  context: RunContext,
+  runner: TaskRunner,
+): Promise<void> {
+  for (let epochs = 0; epochs < MAX_EPOCHS_PER_RUN; epochs++) {
+    let isMerged = false;
+    await runner.run('compact-single-epoch', async (task) => {
+      const statistics = await compactSingleEpoch(indexBlobs, task);
+      isMerged = statistics.data !== null;
+      return statistics;
+    });
+    // A dry run merges nothing, so that the same epoch stays due.
+    if (!isMerged || context.dryRun) break;
+    // The set that was just written is in no snapshot yet.
+    indexBlobs.invalidate();
+    if (!(await indexBlobs.dueSteps(abortOptions(context))).compactSingleEpoch) break;
+  }
   await runner.run('advance-epoch', (task) => advanceEpoch(indexBlobs, task));
+}
+
+/** What full maintenance does with Kopia for the sake of small indexes in the long term, in its order. */
+const LONG_TERM_EPOCH_TASKS = [
+  { name: 'generate-epoch-range-index', step: 'compactRange', run: compactEpochRange },
+  { name: 'cleanup-epoch-markers', step: 'cleanupMarkers', run: cleanUpMarkers },
+  {
+    name: 'delete-superseded-epoch-indexes',
+    step: 'cleanupSuperseded',
+    run: deleteSupersededIndexes,
+  },
+] as const;
+
+/** With many writers a day's index blobs are too many: what is due is done in quick maintenance as well. */
+async function runDueEpochTasks(
+  indexBlobs: EpochIndexBlobs,
+  context: RunContext,
+  runner: TaskRunner,
+): Promise<void> {
+  const due = await indexBlobs.dueSteps(abortOptions(context));
+  for (const { name, step, run } of LONG_TERM_EPOCH_TASKS) {
+    if (due[step]) await runner.run(name, (task) => run(indexBlobs, task));
+  }
 }
 
 async function runDrop(context: RunContext, runner: TaskRunner): Promise<void> {

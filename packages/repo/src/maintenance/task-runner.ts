@@ -1,3 +1,4 @@
+import { refuseOtherIndexStyle } from '../content/indexblob/index-style.ts';
 import { describeError } from '../errors.ts';
 import { reportRun, type MaintenanceRun, type MaintenanceStatistics } from './schedule.ts';
 import { loadSchedule, storeSchedule } from './schedule-blob.ts';
@@ -28,6 +29,9 @@ export class TaskRunner {
   ): Promise<void> {
     const { repository, dryRun, signal } = this.#context;
     signal?.throwIfAborted();
+    // An upgrade may have begun, or even ended, while the task before this one ran.
+    await repository.formatManager.refreshIfStale(abortOptions(this.#context));
+    refuseOtherIndexStyle(repository.formatManager, repository.indexBlobs);
     this.#onEvent({ type: 'task-started', task });
     const context: TaskContext = {
       ...this.#context,

@@ -6,6 +6,7 @@ import {
   type ContentClient,
   type ContentWorld,
 } from '../content/content-world.ts';
+import { parseContentID } from '../content/content-id.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import { createMemoryCache } from '../content/content-cache.ts';
 import type { SessionContents } from '../content/session-contents.ts';
@@ -213,12 +214,35 @@ describe('a manifest', () => {
 /** So many manifest contents with one manifest each. */
 async function worldWithMany(count: number): Promise<ContentWorld> {
   const world = await createContentWorld();
-  for (let number = 0; number < count; number++) {
+  await flushMany(world, count);
+  return world;
+}
+
+async function flushMany(world: ContentWorld, count: number, first = 0): Promise<void> {
+  for (let number = first; number < first + count; number++) {
     const writer = await openWriter(world);
     writer.manifests.put(NOTE, { number });
     await writer.flush();
   }
-  return world;
+}
+
+/** Of what a writer merges that finds enough manifest contents. */
+async function tombstonesAfterMerge(world: ContentWorld): Promise<number> {
+  const labels = { type: 'filler' };
+  for (let flush = 0; flush < 17; flush++) {
+    const writer = await openWriter(world);
+    writer.manifests.put(labels, {});
+    await writer.flush();
+  }
+  const { committed, compressors } = await world.openClient();
+  let tombstones = 0;
+  for (const contentID of await manifestContents(world)) {
+    const content = await committed.getContent(parseContentID(contentID));
+    for (const { deleted } of parseManifestContent(content, compressors, contentID)) {
+      if (deleted) tombstones += 1;
+    }
+  }
+  return tombstones;
 }
 
 describe('merging manifest contents', () => {
@@ -270,6 +294,37 @@ describe('merging manifest contents', () => {
     const left = await payloads(await openReader(world));
     expect(left).toHaveLength(16);
     expect(left).not.toContainEqual({ number: 0 });
+  });
+
+  it('does not let a client bring back what was deleted after it looked, though others have merged since', async () => {
+    const world = await worldWithMany(16);
+    const late = await openWriter(world);
+    late.manifests.put(NOTE, { number: 100 });
+    const [victim] = await late.manifests.find(NOTE);
+    const deleting = await openWriter(world);
+    deleting.manifests.put(NOTE, { number: 101 });
+    await deleting.flush();
+    await deleting.manifests.delete(victim!.id);
+    await deleting.flush();
+    await flushMany(world, 14, 200);
+    const merging = await openWriter(world);
+    merging.manifests.put(NOTE, { number: 102 });
+    await merging.flush();
+    expect(await manifestContents(world)).toHaveLength(1);
+    await late.flush();
+    expect(await payloads(await openReader(world))).not.toContainEqual({ number: 0 });
+  });
+
+  it('keeps tombstones no longer than a session may last', async () => {
+    const world = await worldWithMany(3);
+    const writer = await openWriter(world);
+    const [victim] = await writer.manifests.find(NOTE);
+    await writer.manifests.delete(victim!.id);
+    await writer.flush();
+    expect(await tombstonesAfterMerge(world)).toBe(1);
+    world.time.advance(97n * 3_600_000_000_000n);
+    expect(await tombstonesAfterMerge(world)).toBe(0);
+    expect(await payloads(await openReader(world))).not.toContainEqual({ number: 0 });
   });
 
   it('passes over contents that another client has merged meanwhile', async () => {

@@ -1,6 +1,11 @@
 import type { AbortOptions } from '../blob/storage.ts';
 import { encodeUtf8 } from '../bytes.ts';
-import type { Clock, RandomSource } from '../clock.ts';
+import {
+  NANOSECONDS_PER_SECOND,
+  type Clock,
+  type EpochNanoseconds,
+  type RandomSource,
+} from '../clock.ts';
 import type { CompressorTable } from '../compression/compressor-table.ts';
 import type { ContentID } from '../content/content-id.ts';
 import type { ContentManager } from '../content/content-manager.ts';
@@ -17,6 +22,9 @@ import { newManifestID } from './manifest-id.ts';
 
 /** A writer that finds this many manifest contents merges them into one. Kopia's number. */
 const COMPACTION_THRESHOLD = 16;
+
+/** No client can commit by a view of the repository that is older: a write session is too old by then. */
+const TOMBSTONE_AGE: EpochNanoseconds = 96n * 3600n * NANOSECONDS_PER_SECOND;
 
 const PREFIX = 'm';
 const COMPRESSOR = 'zstd-fastest';
@@ -53,8 +61,8 @@ export class ManifestReader {
   async find(labels: Labels, options: AbortOptions = {}): Promise<readonly ManifestEntry[]> {
     const wanted = Object.entries(labels);
     const found: ManifestEntry[] = [];
-    for (const stored of await this.live(options)) {
-      if (wanted.every(([name, value]) => stored.labels[name] === value)) {
+    for (const stored of await this.known(options)) {
+      if (!stored.deleted && wanted.every(([name, value]) => stored.labels[name] === value)) {
         found.push(manifestEntry(stored));
       }
     }
@@ -79,9 +87,9 @@ export class ManifestReader {
     return (await this.committed(options)).entries.get(id);
   }
 
-  protected async live(options: AbortOptions): Promise<Iterable<StoredManifest>> {
-    const { entries } = await this.committed(options);
-    return [...entries.values()].filter(({ deleted }) => !deleted);
+  /** The latest entry of each ID, deletions included. */
+  protected async known(options: AbortOptions): Promise<Iterable<StoredManifest>> {
+    return (await this.committed(options)).entries.values();
   }
 
   /** Reads the manifest contents unless they are the ones already read. */
@@ -179,10 +187,10 @@ export class ManifestWriter extends ManifestReader {
     return this.#pending.get(id) ?? super.lookUp(id, options);
   }
 
-  protected override async live(options: AbortOptions): Promise<Iterable<StoredManifest>> {
+  protected override async known(options: AbortOptions): Promise<Iterable<StoredManifest>> {
     const entries = new Map((await this.committed(options)).entries);
     for (const stored of this.#pending.values()) mergeManifest(entries, stored);
-    return [...entries.values()].filter(({ deleted }) => !deleted);
+    return entries.values();
   }
 
   async #compact(options: AbortOptions): Promise<boolean> {
@@ -192,11 +200,13 @@ export class ManifestWriter extends ManifestReader {
     if (contents.size < COMPACTION_THRESHOLD) return false;
     // In this order: what is put in between is written twice rather than not at all.
     const written = new Map(this.#pending);
-    const live = await this.live(options);
-    // Old tombstones go with the contents that held what they hide. New ones stay: another client may be
-    // merging the same contents now, and what it keeps has to be hidden from there too.
-    const tombstones = [...written.values()].filter(({ deleted }) => deleted);
-    const survivor = await this.#writeContent([...live, ...tombstones], options);
+    // Old tombstones go with the contents that held what they hide. Others stay: another client may be merging some of
+    // these contents now, without having seen the tombstone, and what it keeps has to be hidden from there too.
+    const hidesSince = this.environment.clock() - TOMBSTONE_AGE;
+    const kept = [...(await this.known(options))].filter(
+      ({ deleted, modified }) => !deleted || modified > hidesSince,
+    );
+    const survivor = await this.#writeContent(kept, options);
     // All in one commit: with some of them gone, tombstones would be missing for what the others hold.
     const merged = [...contents].filter((id) => id !== survivor);
     await this.#contents.deleteContents(merged, options);

@@ -43,18 +43,16 @@ export async function writeDurableFile(
   path: string,
   data: Bytes,
   options: DurableFileOptions,
-): Promise<{ readonly mtimeNs: bigint }> {
+): Promise<void> {
   const { ifAbsent = false, signal } = options;
   signal?.throwIfAborted();
   const temporaryPath = temporaryPathFor(path);
-  let mtimeNs: bigint;
   try {
     const handle = await createWithData(temporaryPath, data, options);
     try {
       const { owner } = options;
       if (owner && isRoot()) await handle.chown(owner.uid, owner.gid);
       await handle.sync();
-      ({ mtimeNs } = await handle.stat({ bigint: true }));
     } finally {
       await handle.close();
     }
@@ -66,7 +64,6 @@ export async function writeDurableFile(
     throw error;
   }
   await syncDirectory(dirname(path));
-  return { mtimeNs };
 }
 
 /** Makes the entries of a folder durable. File systems that cannot sync a folder have nothing to add. */

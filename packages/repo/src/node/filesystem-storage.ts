@@ -19,7 +19,6 @@ import type {
   ByteRange,
   PutBlobOptions,
 } from '../blob/storage.ts';
-import { bytesLength } from '../bytes.ts';
 import type { Bytes } from '../bytes.ts';
 import { LongshoreError } from '../errors.ts';
 import { DirectWriter } from './direct-write.ts';
@@ -163,13 +162,13 @@ class FilesystemStorage implements BlobStorage {
     }
   }
 
-  async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<BlobMetadata> {
+  async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<void> {
     const { signal, ifAbsent } = options;
     signal?.throwIfAborted();
     if (options.retention) throw unsupportedLock(id);
     await this.#shards.ensureStored();
     const { path, folders } = await this.#locate(id);
-    const write = (): Promise<{ readonly mtimeNs: bigint }> =>
+    const write = (): Promise<void> =>
       writeDurableFile(path, data, {
         ...this.#fileOptions,
         ifAbsent,
@@ -177,13 +176,12 @@ class FilesystemStorage implements BlobStorage {
         directWriter: this.#directWriter,
       });
     try {
-      const { mtimeNs } = await write().catch(async (error: unknown) => {
+      await write().catch(async (error: unknown) => {
         if (errnoCode(error) !== 'ENOENT' || folders.length === 0) throw error;
         await this.#makeFolders(folders);
         return write();
       });
       for (const folder of folders) await this.#foldersInTheMaking.get(folder);
-      return { id, length: bytesLength(data), timestamp: mtimeNs };
     } catch (error) {
       if (ifAbsent && errnoCode(error) === 'EEXIST') throw blobExistsError(id, error);
       if (errnoCode(error) === 'ENOENT') await checkRoot(this.#root);

@@ -3,5 +3,5 @@ export { openFilesystemStorage, type FilesystemStorageOptions } from './filesyst
 export { createMaintenanceLock } from './maintenance-lock.ts';
 export { nativeAlgorithms, type NativeAlgorithmsOptions } from './native-algorithms.ts';
 export { nativeEngine, type NativeEngineOptions } from './native-engine.ts';
-export { createS3Storage, type S3StorageOptions } from './s3-storage.ts';
+export { createS3Storage, type S3ConfigCache, type S3StorageOptions } from './s3-storage.ts';
 export { openRegularFile, readWholeFile, type LocalPath } from './whole-file.ts';

@@ -7,6 +7,8 @@ import {
   MAX_BLOB_LENGTH,
   rangePastEndError,
 } from '../blob/byte-range.ts';
+import type { StorageOperation } from '../blob/decorate-storage.ts';
+import type { StorageRequest } from '../blob/request-meter.ts';
 import { parseBlobID } from '../blob/storage.ts';
 import type {
   AbortOptions,
@@ -48,6 +50,16 @@ export interface S3StorageOptions extends S3ClientOptions, S3EndpointOptions {
   readonly conditionalPuts?: boolean;
   /** Lock periods start at its time. */
   readonly clock?: Clock;
+  /** Called synchronously for every request that was sent, when it has ended; must not throw. */
+  readonly onRequest?: (request: StorageRequest) => void;
+  readonly configCache?: S3ConfigCache;
+}
+
+/** Keeps `.storageconfig` near for some minutes, so that not every run asks for it. It never fails its caller. */
+export interface S3ConfigCache {
+  /** Undefined if nothing is known; `bytes` undefined if there was no such object. */
+  load(): Promise<{ readonly bytes: Uint8Array | undefined } | undefined>;
+  store(bytes: Uint8Array | undefined): Promise<void>;
 }
 
 /** Kopia gives every object this type and never looks at it. */
@@ -112,7 +124,8 @@ class S3Storage implements BlobStorage {
 
   async getMetadata(id: BlobID, { signal }: AbortOptions = {}): Promise<BlobMetadata> {
     signal?.throwIfAborted();
-    return this.#call({ action: `look up blob ${id}`, blobID: id }, signal, async (s3, abort) => {
+    const call = { action: `look up blob ${id}`, blobID: id, operation: 'metadata' } as const;
+    return this.#call(call, signal, async (s3, abort) => {
       const answer = await s3.client.send(
         new s3.sdk.HeadObjectCommand({ Bucket: this.#options.bucket, Key: this.#prefix + id }),
         abort,
@@ -145,7 +158,7 @@ class S3Storage implements BlobStorage {
     }
   }
 
-  async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<BlobMetadata> {
+  async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<void> {
     const { signal, ifAbsent = false, retention } = options;
     signal?.throwIfAborted();
     const lock = retention && this.#lockUntil(id, retention);
@@ -176,7 +189,13 @@ class S3Storage implements BlobStorage {
       ObjectLockRetainUntilDate: lock?.RetainUntilDate,
       IfNoneMatch: ifAbsent ? '*' : undefined,
     };
-    await this.#call({ action: `write blob ${id}`, blobID: id }, signal, async (s3, abort) => {
+    const call = {
+      action: `write blob ${id}`,
+      blobID: id,
+      operation: 'put',
+      bytes: length,
+    } as const;
+    await this.#call(call, signal, async (s3, abort) => {
       const body = uploadBody(parts);
       const early = new AbortController();
       try {
@@ -196,16 +215,14 @@ class S3Storage implements BlobStorage {
         body.destroy();
       }
     });
-    // The answer to a put has no time, and only the storage's own clock counts.
-    const { timestamp } = await this.getMetadata(id, signal ? { signal } : {});
-    return { id, length, timestamp };
   }
 
   async deleteBlob(id: BlobID, { signal }: AbortOptions = {}): Promise<void> {
     signal?.throwIfAborted();
     refuseConfig(id, 'delete');
     try {
-      await this.#call({ action: `delete blob ${id}`, blobID: id }, signal, (s3, abort) =>
+      const call = { action: `delete blob ${id}`, blobID: id, operation: 'delete' } as const;
+      await this.#call(call, signal, (s3, abort) =>
         // Never the batch form: it demands checksums that not every service knows.
         s3.client.send(
           new s3.sdk.DeleteObjectCommand({ Bucket: this.#options.bucket, Key: this.#prefix + id }),
@@ -224,16 +241,48 @@ class S3Storage implements BlobStorage {
   ): Promise<void> {
     signal?.throwIfAborted();
     const lock = this.#lockUntil(id, retention);
-    await this.#call({ action: `extend the lock of blob ${id}`, blobID: id }, signal, (s3, abort) =>
-      s3.client.send(
-        new s3.sdk.PutObjectRetentionCommand({
-          Bucket: this.#options.bucket,
-          Key: this.#prefix + id,
-          Retention: lock,
-        }),
-        abort,
-      ),
-    );
+    const action = `extend the lock of blob ${id}`;
+    const call = { action, blobID: id, operation: 'extendRetention' } as const;
+    try {
+      await this.#call(call, signal, (s3, abort) =>
+        s3.client.send(
+          new s3.sdk.PutObjectRetentionCommand({
+            Bucket: this.#options.bucket,
+            Key: this.#prefix + id,
+            Retention: lock,
+          }),
+          abort,
+        ),
+      );
+    } catch (error) {
+      if (hasCode(error, 'BLOB_NOT_FOUND') || signal?.aborted === true) throw error;
+      if (!(await this.#isLockedUntil(id, lock, signal))) throw error;
+    }
+  }
+
+  /** S3 refuses to shorten a lock, as that of a blob which a client with a faster clock has just put. */
+  async #isLockedUntil(
+    id: BlobID,
+    lock: ObjectLock,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const call = { action: `look up blob ${id}`, blobID: id, operation: 'metadata' } as const;
+    try {
+      const { ObjectLockMode: mode, ObjectLockRetainUntilDate: until } = await this.#call(
+        call,
+        signal,
+        (s3, abort) =>
+          s3.client.send(
+            new s3.sdk.HeadObjectCommand({ Bucket: this.#options.bucket, Key: this.#prefix + id }),
+            abort,
+          ),
+      );
+      const isStrict = mode === lock.Mode || mode === 'COMPLIANCE';
+      return isStrict && until !== undefined && until >= lock.RetainUntilDate;
+    } catch {
+      signal?.throwIfAborted();
+      return false;
+    }
   }
 
   /** Closes the connections; requests in flight fail. */
@@ -243,7 +292,11 @@ class S3Storage implements BlobStorage {
 
   /** One attempt; a second one only to follow the bucket into its region. */
   async #call<T>(
-    what: Pick<S3Operation, 'action' | 'blobID'>,
+    what: Pick<S3Operation, 'action' | 'blobID'> & {
+      readonly operation: StorageOperation;
+      /** Of what is sent; bytes that come are those of the result. */
+      readonly bytes?: number;
+    },
     signal: AbortSignal | undefined,
     send: Send<T>,
   ): Promise<T> {
@@ -252,7 +305,15 @@ class S3Storage implements BlobStorage {
       this.#loaded ??= loadS3(this.#endpoint, this.#options);
       const loaded = await this.#loaded;
       this.#client ??= loaded.clientFor(this.#region);
-      return send({ ...loaded, client: this.#client }, abort);
+      signal?.throwIfAborted();
+      let bytes = 0;
+      try {
+        const result = await send({ ...loaded, client: this.#client }, abort);
+        bytes = what.bytes ?? (result instanceof Uint8Array ? result.length : 0);
+        return result;
+      } finally {
+        this.#options.onRequest?.({ operation: what.operation, bytes });
+      }
     };
     try {
       try {
@@ -266,7 +327,7 @@ class S3Storage implements BlobStorage {
       }
     } catch (error) {
       signal?.throwIfAborted();
-      throw s3Error(error, { ...this.#operation(what.blobID), ...what });
+      throw s3Error(error, { ...this.#operation(what.blobID), action: what.action });
     }
   }
 
@@ -281,7 +342,7 @@ class S3Storage implements BlobStorage {
     token: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<ListObjectsV2CommandOutput> {
-    return this.#call({ action: 'list blobs' }, signal, (s3, abort) =>
+    return this.#call({ action: 'list blobs', operation: 'list' }, signal, (s3, abort) =>
       s3.client.send(
         new s3.sdk.ListObjectsV2Command({
           Bucket: this.#options.bucket,
@@ -318,7 +379,8 @@ class S3Storage implements BlobStorage {
     },
   ): Promise<Uint8Array> {
     const { range, signal, maxLength } = options;
-    return this.#call({ action: `read blob ${id}`, blobID: id }, signal, async (s3, abort) => {
+    const call = { action: `read blob ${id}`, blobID: id, operation: 'get' } as const;
+    return this.#call(call, signal, async (s3, abort) => {
       const last = range && range.offset + range.length - 1;
       const answer = await s3.client
         .send(
@@ -362,21 +424,26 @@ class S3Storage implements BlobStorage {
   }
 
   async #readStorageConfig(signal: AbortSignal | undefined): Promise<S3StorageConfig> {
+    const { configCache } = this.#options;
+    const known = await configCache?.load();
+    const bytes = known === undefined ? await this.#getStorageConfig(signal) : known.bytes;
+    const config: S3StorageConfig =
+      bytes === undefined ? { blobOptions: [] } : parseS3StorageConfig(bytes);
+    if (known === undefined) await configCache?.store(bytes);
+    return config;
+  }
+
+  async #getStorageConfig(signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
     const id = parseBlobID(STORAGE_CONFIG_NAME);
     try {
-      return parseS3StorageConfig(
-        await this.#get(id, { signal, maxLength: MAX_STORAGE_CONFIG_LENGTH }),
-      );
+      return await this.#get(id, { signal, maxLength: MAX_STORAGE_CONFIG_LENGTH });
     } catch (error) {
-      if (hasCode(error, 'BLOB_NOT_FOUND')) return { blobOptions: [] };
+      if (hasCode(error, 'BLOB_NOT_FOUND')) return undefined;
       throw error;
     }
   }
 
-  #lockUntil(
-    id: BlobID,
-    retention: BlobRetention,
-  ): { readonly Mode: 'GOVERNANCE' | 'COMPLIANCE'; readonly RetainUntilDate: Date } {
+  #lockUntil(id: BlobID, retention: BlobRetention): ObjectLock {
     const { mode, periodNanoseconds } = retention;
     if (mode === 'Locked') {
       throw new LongshoreError('UNSUPPORTED', `blob ${id}: S3 has no lock mode ${mode}`, {
@@ -386,6 +453,11 @@ class S3Storage implements BlobStorage {
     const until = (this.#clock() + periodNanoseconds) / NANOSECONDS_PER_MILLISECOND;
     return { Mode: mode, RetainUntilDate: new Date(Number(until)) };
   }
+}
+
+interface ObjectLock {
+  readonly Mode: 'GOVERNANCE' | 'COMPLIANCE';
+  readonly RetainUntilDate: Date;
 }
 
 function metadataFrom(

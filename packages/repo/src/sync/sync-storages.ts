@@ -1,3 +1,4 @@
+import { deleteIfAllowed } from '../blob/delete-if-allowed.ts';
 import { encodeHex, encodeUtf8, equalBytes } from '../bytes.ts';
 import { CorruptDataError, hasCode, LongshoreError } from '../errors.ts';
 import { FORMAT_BLOB_ID, parseFormatBlob } from '../format/format-blob.ts';
@@ -123,7 +124,8 @@ class StorageSync {
       await this.#copy(phases);
       await this.#checkTarget([...phases.flat(), ...inSync]);
       await this.#delete(toDelete);
-      if (isMarked) await this.#target.deleteBlob(SYNC_MARKER_ID, this.#abort);
+      // Beside a format blob it says nothing any more.
+      if (isMarked) await deleteIfAllowed(this.#target, SYNC_MARKER_ID, this.#abort);
     }
     return { copied: this.#copied, deleted: this.#deleted, inSync: tallyOf(inSync) };
   }

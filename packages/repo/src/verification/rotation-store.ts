@@ -1,3 +1,4 @@
+import { deleteIfAllowed } from '../blob/delete-if-allowed.ts';
 import type { AbortOptions, BlobID, BlobMetadata, BlobStorage } from '../blob/storage.ts';
 import { encodeHex, encodeUtf8 } from '../bytes.ts';
 import { NANOSECONDS_PER_SECOND, type RandomSource } from '../clock.ts';
@@ -60,8 +61,10 @@ export class RotationStore {
     const suffix = new Uint8Array(8);
     this.#random(suffix);
     const { id, bytes } = this.#sealer.seal(encodeState(state), ROTATION_PREFIX, encodeHex(suffix));
-    const { timestamp } = await this.#storage.putBlob(id, bytes, this.#abort);
-    for (const old of before) await this.#storage.deleteBlob(old.id, this.#abort);
+    await this.#storage.putBlob(id, bytes, this.#abort);
+    const { timestamp } = await this.#storage.getMetadata(id, this.#abort);
+    // The newest counts, so that the others may stay.
+    for (const old of before) await deleteIfAllowed(this.#storage, old.id, this.#abort);
     return Number(timestamp / NANOSECONDS_PER_SECOND);
   }
 

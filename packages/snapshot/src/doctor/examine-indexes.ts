@@ -1,8 +1,8 @@
 import type { RepositorySurvey } from '@longshore/repo';
 import { countOf, DAY, HOUR, type Examination, type Finding } from './finding.ts';
 
-/** Opening takes a request for each. */
-const MANY_INDEX_BLOBS = 300;
+/** Opening takes a request for each. 20 writers an hour stay below half of it with epochs of an hour. */
+const MANY_INDEX_BLOBS = 200;
 
 /** Of legacy style quick maintenance keeps fewer than eight small ones. */
 const MANY_LEGACY_INDEX_BLOBS = 100;
@@ -39,10 +39,24 @@ function manyIndexBlobs({ epochs, legacyIndexBlobs }: RepositorySurvey): Finding
         'Each client reads all of them when it opens the repository, one request each, and holds them in memory.',
       remedy:
         unmerged > 0
-          ? 'Run "maintenance run --full" once for each waiting epoch, and see to it that the owner of maintenance runs it every day.'
-          : 'Let fewer, larger backups commit, or shorten epochs with "repository set-parameters --epoch-min-duration".',
+          ? 'Run "maintenance run", and see to it that the owner of maintenance runs it, every hour where many clients write.'
+          : shorterEpochs(epochs),
     },
   ];
+}
+
+const NANOSECONDS_PER_MINUTE = 60_000_000_000n;
+
+/** What is written in an epoch is merged when the one after the next begins, so that two of them always count. */
+function shorterEpochs(epochs: RepositorySurvey['epochs']): string {
+  if (epochs === undefined) return 'Run "maintenance run", or let fewer, larger backups commit.';
+  const { minEpochDuration, shortestEpochDuration } = epochs;
+  if (minEpochDuration <= shortestEpochDuration) return 'Let fewer, larger backups commit.';
+  const minutes = shortestEpochDuration / NANOSECONDS_PER_MINUTE;
+  return (
+    `Shorten epochs with "repository set-parameters --epoch-min-duration=${minutes}m", and have the owner of maintenance ` +
+    'run it as often; or let fewer, larger backups commit.'
+  );
 }
 
 function waitingEpoch({ epochs, schedule, takenAt }: RepositorySurvey): Finding[] {

@@ -1,9 +1,10 @@
-import type {
-  AbortOptions,
-  ManifestEntry,
-  ManifestID,
-  Repository,
-  RepositoryWriter,
+import {
+  loadManifests,
+  type AbortOptions,
+  type Manifest,
+  type ManifestID,
+  type Repository,
+  type RepositoryWriter,
 } from '@longshore/repo';
 import { sameSource, type SourceInfo } from '../source-info.ts';
 import { sortedUnique } from '../text-order.ts';
@@ -26,13 +27,17 @@ export async function getPolicy(
   target: SourceInfo,
   options: AbortOptions = {},
 ): Promise<StoredPolicy | undefined> {
-  const entries = await findExactly(repository, target, options);
-  const latest = entries.reduce<ManifestEntry | undefined>(
+  const manifests = await loadManifests(repository, policyLabels(target), options);
+  const latest = manifests.reduce<Manifest | undefined>(
     (pick, next) =>
-      pick === undefined || next.modified > pick.modified || next.id > pick.id ? next : pick,
+      pick === undefined ||
+      next.entry.modified > pick.entry.modified ||
+      next.entry.id > pick.entry.id
+        ? next
+        : pick,
     undefined,
   );
-  return latest && loadPolicy(repository, latest, options);
+  return latest && storedPolicy(latest);
 }
 
 /** Every stored policy, in the order in which they were written. */
@@ -40,11 +45,7 @@ export async function listPolicies(
   repository: Repository,
   options: AbortOptions = {},
 ): Promise<readonly StoredPolicy[]> {
-  return loadPolicies(
-    repository,
-    await repository.findManifests({ type: 'policy' }, options),
-    options,
-  );
+  return (await loadManifests(repository, { type: 'policy' }, options)).map(storedPolicy);
 }
 
 /**
@@ -63,7 +64,7 @@ export async function setPolicy(
 
 /** Removes what is defined for a target. False if nothing was. */
 export async function removePolicy(writer: RepositoryWriter, target: SourceInfo): Promise<boolean> {
-  const entries = await findExactly(writer, target, {});
+  const entries = await writer.findManifests(policyLabels(target));
   for (const { id } of entries) await writer.deleteManifest(id);
   return entries.length > 0;
 }
@@ -85,10 +86,9 @@ export async function loadPolicyTree(
 ): Promise<PolicyNode> {
   const { policy } = await getEffectivePolicy(repository, source, options);
   const below = new Map<string, Policy>();
-  for (const entry of await repository.findManifests(pathPolicyLabels(source), options)) {
-    const relative = relativePathBelow(source.path, policyTarget(entry.labels).path);
-    if (relative === undefined) continue;
-    below.set(relative, (await loadPolicy(repository, entry, options)).policy);
+  for (const manifest of await loadManifests(repository, pathPolicyLabels(source), options)) {
+    const relative = relativePathBelow(source.path, policyTarget(manifest.entry.labels).path);
+    if (relative !== undefined) below.set(relative, storedPolicy(manifest).policy);
   }
   return buildPolicyTree(policy, below);
 }
@@ -110,8 +110,8 @@ async function policiesAbove(
   targets.push({ host: '', userName: '', path: '' });
   const policies: TargetedPolicy[] = [];
   for (const target of targets) {
-    const entries = await findExactly(repository, target, options);
-    policies.push(...(await loadPolicies(repository, entries, options)));
+    const manifests = await loadManifests(repository, policyLabels(target), options);
+    policies.push(...manifests.map(storedPolicy));
   }
   const own = policies[0];
   return own !== undefined && sameSource(own.target, source)
@@ -119,30 +119,7 @@ async function policiesAbove(
     : [{ target: source, policy: EMPTY_POLICY }, ...policies];
 }
 
-function findExactly(
-  repository: Repository,
-  target: SourceInfo,
-  options: AbortOptions,
-): Promise<readonly ManifestEntry[]> {
-  return repository.findManifests(policyLabels(target), options);
-}
-
-async function loadPolicies(
-  repository: Repository,
-  entries: readonly ManifestEntry[],
-  options: AbortOptions,
-): Promise<readonly StoredPolicy[]> {
-  const policies: StoredPolicy[] = [];
-  for (const entry of entries) policies.push(await loadPolicy(repository, entry, options));
-  return policies;
-}
-
-async function loadPolicy(
-  repository: Repository,
-  { id, labels }: ManifestEntry,
-  options: AbortOptions,
-): Promise<StoredPolicy> {
-  const { payload } = await repository.getManifest(id, options);
+function storedPolicy({ entry: { id, labels }, payload }: Manifest): StoredPolicy {
   return { id, target: policyTarget(labels), policy: parsePolicy(payload, `policy ${id}`) };
 }
 

@@ -1,6 +1,7 @@
 import { LongshoreError } from '@longshore/repo';
 import type { SourceInfo } from '../source-info.ts';
 import { isCompressorName } from './compressor-choice.ts';
+import { isCronExpression } from './cron-expression.ts';
 import { isRootPath } from './policy-paths.ts';
 import type { Policy, SchedulingPolicy } from './policy.ts';
 
@@ -10,6 +11,7 @@ export function validatePolicy(target: SourceInfo, policy: Policy): void {
     pathProblem(target.path) ??
     schedulingProblem(policy.scheduling) ??
     timeOfDayProblem(policy.scheduling) ??
+    cronProblem(policy.scheduling) ??
     uploadProblem(target, policy) ??
     compressorProblem(policy.compression.compressorName) ??
     compressorProblem(policy.metadataCompression.compressorName);
@@ -35,6 +37,13 @@ function timeOfDayProblem({ timeOfDay = [] }: SchedulingPolicy): string | undefi
     ({ hour, min }) => hour >= 0 && hour < 24 && min >= 0 && min < 60,
   );
   return isPossible ? undefined : 'scheduling.timeOfDay is not within a day';
+}
+
+function cronProblem({ cron = [] }: SchedulingPolicy): string | undefined {
+  const wrong = cron.find((expression) => !isCronExpression(expression));
+  return wrong === undefined
+    ? undefined
+    : `scheduling.cron: ${JSON.stringify(wrong)} is no crontab expression`;
 }
 
 function compressorProblem(name = 'none'): string | undefined {

@@ -4,6 +4,9 @@ import { isPlainObject } from '../directory-batch.ts';
 
 const MAX_BATCH_DIRECTORIES = 64;
 
+/** Directories that are fetched into a cache together. */
+const MAX_CACHE_FILL = 1000;
+
 /** Bytes of the streams of one batch: there may be one at each depth for each directory that is worked on. */
 const MAX_BATCH_BYTES = 1024 * 1024;
 
@@ -29,6 +32,17 @@ export class DirectoryPrefetch {
     this.#signal = signal;
     this.#ids = [...new Set(ids)];
     this.#positions = new Map(this.#ids.map((id, position) => [id, position]));
+  }
+
+  /** Has a cache, if there is one, get the first directories with as few requests as possible. */
+  async fillCache(): Promise<void> {
+    const ids = this.#ids.slice(0, MAX_CACHE_FILL).map((id) => objectReference(id).contentID);
+    try {
+      if (ids.length > 1) await this.#repository.contents.readAhead(ids, { signal: this.#signal });
+    } catch {
+      // What cannot be read fails when it is asked for.
+      this.#signal.throwIfAborted();
+    }
   }
 
   /** The stream of a directory, owned by the caller; undefined: read it singly. Each is given once. */

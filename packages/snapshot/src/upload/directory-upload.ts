@@ -1,4 +1,5 @@
 import { describeError, type ObjectID } from '@longshore/repo';
+import type { ActionPlace } from '../actions/snapshot-actions.ts';
 import { isDamage } from '../damage.ts';
 import { DirManifestBuilder } from '../dir-manifest-builder.ts';
 import { encodeDirManifest, type DirEntry, type IncompleteReason } from '../dir-manifest.ts';
@@ -13,7 +14,7 @@ import {
   type SameDirectory,
   type SymlinkEntry,
 } from '../entry.ts';
-import type { IgnoreContext } from '../policy/ignore-context.ts';
+import { IgnoreContext } from '../policy/ignore-context.ts';
 import { metadataCompressor } from '../policy/compressor-choice.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
 import type { StoredListing } from '../stored-listing.ts';
@@ -45,10 +46,10 @@ export interface DirectoryUploadParameters {
 /** Uploads one directory: its entries, then its manifest. */
 export class DirectoryUpload {
   readonly #run: UploadRun;
-  readonly #directory: DirectoryEntry;
+  #directory: DirectoryEntry;
   readonly #path: string;
   readonly #policyNode: PolicyNode;
-  readonly #parentContext: IgnoreContext;
+  #parentContext: IgnoreContext;
   #stored: readonly StoredDirectory[];
   #previous: readonly PreviousDirectory[] = [];
   /** Its files and symlinks are this directory's, all of them as they are. */
@@ -76,18 +77,29 @@ export class DirectoryUpload {
 
   /** The directory's own entry. Throws if the directory cannot be listed or its manifest not be written. */
   async run(): Promise<DirEntry> {
-    const { counters, onEvent, actions } = this.#run;
+    const { counters, onEvent, actions, signal } = this.#run;
     counters.dirCount += 1;
     onEvent({ type: 'directory-started', path: this.#path });
-    const directory = await actions.beforeFolder(this.#directory, this.#path, this.#policyNode);
-    try {
+    const place: ActionPlace = {
+      scope: 'folder',
+      directory: this.#directory,
+      path: this.#path,
+      policyNode: this.#policyNode,
+    };
+    const work = async (directory: DirectoryEntry): Promise<DirEntry> => {
+      if (directory !== this.#directory) this.#redirectTo(directory);
       const entryCount = await this.#uploadChildren(directory);
       const entry = await this.#finish();
       onEvent({ type: 'directory-finished', path: this.#path, entryCount });
       return entry;
-    } finally {
-      await actions.afterFolder(this.#directory, this.#path, this.#policyNode);
-    }
+    };
+    return actions.around(place, work, { signal });
+  }
+
+  /** Rules of the directories above speak of a tree in which this one does not lie. */
+  #redirectTo(directory: DirectoryEntry): void {
+    this.#directory = directory;
+    this.#parentContext = IgnoreContext.EMPTY;
   }
 
   /**
@@ -207,6 +219,7 @@ export class DirectoryUpload {
       ),
       this.#run.signal,
     );
+    await this.#prefetch.fillCache();
     try {
       for (const child of children) {
         if (this.#failure !== undefined || this.#run.incompleteReason() !== undefined) break;

@@ -11,6 +11,7 @@ import {
 } from '@longshore/repo';
 import { isDamage } from '../damage.ts';
 import type { DirEntry, IncompleteReason } from '../dir-manifest.ts';
+import type { SnapshotActions } from '../actions/snapshot-actions.ts';
 import { isPlaceholderName, type DirectoryEntry, type Entry, type FileEntry } from '../entry.ts';
 import { fileCompressor, metadataCompressor } from '../policy/compressor-choice.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -25,21 +26,6 @@ import {
 import { SmallFileBatcher } from './small-file-batcher.ts';
 import { newUploadCounters, type UploadCounters } from './upload-counters.ts';
 import type { UploadEvent } from './upload-events.ts';
-
-/** Programs that policies run around folders. Gives the directory to read, which an action may redirect. */
-export interface FolderActions {
-  beforeFolder(
-    directory: DirectoryEntry,
-    path: string,
-    policyNode: PolicyNode,
-  ): Promise<DirectoryEntry>;
-  afterFolder(directory: DirectoryEntry, path: string, policyNode: PolicyNode): Promise<void>;
-}
-
-export const NO_ACTIONS: FolderActions = {
-  beforeFolder: async (directory) => directory,
-  afterFolder: async () => {},
-};
 
 /** What a placeholder of a shallow restore stands for; undefined for every other entry. */
 export type PlaceholderReader = (
@@ -64,7 +50,7 @@ export interface UploadRunOptions {
   readonly isStored: ((info: ContentInfo) => boolean) | undefined;
   /** 0 to 1. */
   readonly randomFraction: () => number;
-  readonly actions: FolderActions;
+  readonly actions: SnapshotActions;
   readonly placeholderOf: PlaceholderReader | undefined;
   readonly onEvent: (event: UploadEvent) => void;
 }
@@ -82,7 +68,7 @@ export class UploadRun {
   readonly writer: RepositoryWriter;
   readonly signal: AbortSignal;
   readonly counters: UploadCounters = newUploadCounters();
-  readonly actions: FolderActions;
+  readonly actions: SnapshotActions;
   readonly onEvent: (event: UploadEvent) => void;
   readonly failFast: boolean;
   readonly applyIgnoreRules: boolean;
@@ -132,7 +118,7 @@ export class UploadRun {
   /** What could not be read is recorded and passed over; what the repository fails with ends the upload. */
   isEntryError(error: unknown): boolean {
     if (this.signal.aborted || error instanceof FailFastError) return false;
-    return hasCode(error, 'SOURCE_UNREADABLE');
+    return hasCode(error, 'SOURCE_UNREADABLE') || hasCode(error, 'ACTION_FAILED');
   }
 
   async placeholderOf(entry: FileEntry | DirectoryEntry): Promise<DirEntry | undefined> {

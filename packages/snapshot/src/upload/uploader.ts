@@ -7,6 +7,7 @@ import type {
   Sleep,
 } from '@longshore/repo';
 import type { DirEntry, IncompleteReason } from '../dir-manifest.ts';
+import { NO_ACTIONS, type SnapshotActions } from '../actions/snapshot-actions.ts';
 import type { DirectoryEntry, FileEntry } from '../entry.ts';
 import { IgnoreContext } from '../policy/ignore-context.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
@@ -15,7 +16,7 @@ import type { SourceInfo } from '../source-info.ts';
 import { DirectoryUpload, storedEntry } from './directory-upload.ts';
 import { FileUpload } from './file-upload.ts';
 import type { UploadEvent } from './upload-events.ts';
-import { NO_ACTIONS, UploadRun, type FolderActions, type PlaceholderReader } from './upload-run.ts';
+import { UploadRun, type PlaceholderReader } from './upload-run.ts';
 
 /** Kopia's longest time between checkpoints, in milliseconds. */
 export const DEFAULT_CHECKPOINT_INTERVAL_MS: number = 45 * 60 * 1000;
@@ -45,7 +46,8 @@ export interface UploadOptions {
    * are read again. The writer is to have the same. See `StoredPacks`.
    */
   readonly isStored?: ((info: ContentInfo) => boolean) | undefined;
-  readonly actions?: FolderActions;
+  /** Default: no program of a policy is run. */
+  readonly actions?: SnapshotActions | undefined;
   readonly placeholderOf?: PlaceholderReader | undefined;
   /** Stores a partial snapshot from time to time, from which a later run goes on. */
   readonly checkpoints?: {
@@ -88,9 +90,30 @@ export async function uploadTree(
     pins: [],
   });
   if (root.type === 'f') return draft(await uploadSingleFile(run, root, options.policy), undefined);
+  return run.actions.around(
+    { scope: 'snapshot-root', directory: root, path: '', policyNode: options.policy },
+    (directory) => uploadRoot(run, directory, options, { failure, signal, draft }),
+    { signal },
+  );
+}
+
+/** What ends one upload, and makes a snapshot of its root. */
+interface RootUpload {
+  readonly failure: AbortController;
+  /** Aborted with `failure`, too. */
+  readonly signal: AbortSignal;
+  readonly draft: (rootEntry: DirEntry, incomplete: IncompleteReason | undefined) => SnapshotDraft;
+}
+
+async function uploadRoot(
+  run: UploadRun,
+  directory: DirectoryEntry,
+  options: UploadOptions,
+  { failure, signal, draft }: RootUpload,
+): Promise<SnapshotDraft> {
   const upload = new DirectoryUpload({
     run,
-    directory: root,
+    directory,
     path: '',
     policyNode: options.policy,
     parentContext: IgnoreContext.EMPTY,

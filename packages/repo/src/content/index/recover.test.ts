@@ -51,7 +51,8 @@ async function putPack(count: number, lengthError = 0): Promise<BlobMetadata> {
     localIndexLength: index!.length + lengthError,
   });
   const padding = new Uint8Array(offset - contents.length);
-  return storage.putBlob(packID, concatBytes([contents, padding, index!, postamble]));
+  await storage.putBlob(packID, concatBytes([contents, padding, index!, postamble]));
+  return storage.getMetadata(packID);
 }
 
 describe('the recovery index of a pack', () => {
@@ -63,7 +64,8 @@ describe('the recovery index of a pack', () => {
   });
 
   it('is CORRUPT_DATA naming the pack if there is no postamble', async () => {
-    const pack = await storage.putBlob(packID, new Uint8Array(9000));
+    await storage.putBlob(packID, new Uint8Array(9000));
+    const pack = await storage.getMetadata(packID);
     await expect(recoverPackIndex(storage, pack, opener, { v1Overhead: 28 })).rejects.toMatchObject(
       {
         code: 'CORRUPT_DATA',

@@ -1,7 +1,8 @@
-import type { AbortOptions, BlobMetadata, BlobStorage } from '../../blob/storage.ts';
+import type { AbortOptions, BlobID, BlobStorage } from '../../blob/storage.ts';
 import type { Clock, RandomSource } from '../../clock.ts';
 import {
   EpochManager,
+  type DueSteps,
   type EpochCleanup,
   type EpochCompaction,
   type EpochStepOptions,
@@ -50,16 +51,18 @@ export class EpochIndexBlobs implements IndexBlobWriter {
     this.#epochs.invalidate();
   }
 
-  writeIndexBlobs(
+  async writeIndexBlobs(
     files: readonly Uint8Array[],
     sessionID: string,
     options: AbortOptions = {},
-  ): Promise<readonly BlobMetadata[]> {
+  ): Promise<readonly BlobID[]> {
     const suffix = `${sessionID}-c${files.length}`;
-    return this.#epochs.writeIndexBlobs(
-      files.map((file) => this.#seal(file, suffix)),
-      options,
-    );
+    const sealed = files.map((file) => this.#seal(file, suffix));
+    const written = await this.#epochs.writeIndexBlobs(sealed, options);
+    for (const [index, id] of written.entries()) {
+      await this.#options.fetcher.remember(id, sealed[index]!.bytes);
+    }
+    return written;
   }
 
   writeEpoch(options: AbortOptions = {}): Promise<number> {
@@ -74,6 +77,10 @@ export class EpochIndexBlobs implements IndexBlobWriter {
 
   compactSingleEpoch(options: EpochStepOptions = {}): Promise<EpochCompaction | undefined> {
     return this.#epochs.compactSingleEpoch(this.#merge, options);
+  }
+
+  dueSteps(options: AbortOptions = {}): Promise<DueSteps> {
+    return this.#epochs.dueSteps(options);
   }
 
   compactRange(options: EpochStepOptions = {}): Promise<EpochCompaction | undefined> {

@@ -36,6 +36,11 @@ export class IndexBlobFetcher {
     return index;
   }
 
+  /** Keeps what was just written: the next run has it near. */
+  async remember(id: BlobID, sealed: Uint8Array): Promise<void> {
+    await this.#options.cache?.put(id, sealed);
+  }
+
   /** Opens an index file that was just written, without asking the storage for it. */
   openFile(id: BlobID, file: Uint8Array): PackIndex {
     return openPackIndex(file, `index blob ${id}`, this.#options);

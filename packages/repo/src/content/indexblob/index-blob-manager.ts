@@ -1,4 +1,4 @@
-import type { AbortOptions, BlobMetadata } from '../../blob/storage.ts';
+import type { AbortOptions, BlobID, BlobMetadata } from '../../blob/storage.ts';
 import type { EpochIndexBlobs } from './epoch-index-blobs.ts';
 import type { LegacyIndexBlobs } from './legacy-index-blobs.ts';
 
@@ -26,7 +26,7 @@ export interface IndexBlobWriter extends ActiveIndexSource {
     files: readonly Uint8Array[],
     sessionID: string,
     options?: AbortOptions,
-  ): Promise<readonly BlobMetadata[]>;
+  ): Promise<readonly BlobID[]>;
 }
 
 /** Told apart by `style`: `epoch` where the epoch manager is enabled, else `legacy`. */

@@ -11,7 +11,8 @@ import { buildIndex } from '../index/index-builder.ts';
 import { BlobSealer } from './blob-sealing.ts';
 import { encodeCompactionLog, parseCleanupList, parseCompactionLog } from './compaction-log.ts';
 import { IndexBlobFetcher } from './index-blob-fetcher.ts';
-import { LegacyIndexBlobs } from './legacy-index-blobs.ts';
+import { LegacyIndexBlobs, LegacyIndexReader } from './legacy-index-blobs.ts';
+import { putLegacyPoison, withoutLegacyPoison } from './legacy-poison.ts';
 import { selectActiveLegacy, selectForCompaction, selectReplacedInputs } from './legacy-plans.ts';
 import { LoadedIndexes } from './loaded-indexes.ts';
 
@@ -67,7 +68,7 @@ function entry(n: number, timestampSeconds = 1000, deleted = false): ContentInfo
 
 async function write(...entries: readonly ContentInfo[]): Promise<BlobID> {
   const [written] = await blobs.writeIndexBlobs(buildIndex(entries, { version: 1 }), 's12147');
-  return written!.id;
+  return written!;
 }
 
 async function names(prefix: string): Promise<string[]> {
@@ -221,11 +222,30 @@ describe('legacy index blobs', () => {
     expect(await contents()).toEqual([entry(3, 10)]);
   });
 
+  it('drop entries of contents that are named, live ones too', async () => {
+    await write(entry(1, 10), entry(2, 10));
+    await write(entry(1, 20), entry(3, 20, true));
+    const dropContents = new Set([entry(1).contentID, entry(4).contentID]);
+    await blobs.compact({ dropContents });
+    expect(await contents()).toEqual([entry(2, 10), entry(3, 20, true)]);
+  });
+
   it('become an empty index when everything is dropped', async () => {
     await write(entry(1, 20, true));
     const compaction = await blobs.compact({ dropDeletedBeforeSeconds: 21 });
     expect(compaction?.outputs).toHaveLength(1);
     expect(await contents()).toEqual([]);
+  });
+
+  it('count for nobody once the repository has epochs', async () => {
+    await write(entry(1));
+    await putLegacyPoison(storage, {});
+    await expect(blobs.loadActive()).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('moved to epochs'),
+    });
+    const before = new LegacyIndexReader(withoutLegacyPoison(storage), sealer);
+    expect((await before.loadActive()).blobs).toHaveLength(1);
   });
 
   it('ignore a log that vanishes, and fail on one that is damaged', async () => {

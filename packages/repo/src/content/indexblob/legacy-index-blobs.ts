@@ -6,8 +6,9 @@ import type {
   BlobStorage,
 } from '../../blob/storage.ts';
 import type { EpochNanoseconds, RandomSource } from '../../clock.ts';
-import { hasCode } from '../../errors.ts';
+import { hasCode, LongshoreError } from '../../errors.ts';
 import type { MutableParameters } from '../../format/parameters.ts';
+import type { ContentID } from '../content-id.ts';
 import type { BlobSealer } from './blob-sealing.ts';
 import {
   encodeCleanupList,
@@ -16,6 +17,7 @@ import {
   parseCompactionLog,
 } from './compaction-log.ts';
 import type { IndexBlobFetcher } from './index-blob-fetcher.ts';
+import { LEGACY_POISON_BLOB_ID } from './legacy-poison.ts';
 import type { ActiveIndexes, ActiveIndexSource, IndexBlobWriter } from './index-blob-manager.ts';
 import {
   selectActiveLegacy,
@@ -44,6 +46,7 @@ export class LegacyIndexReader implements ActiveIndexSource {
   async loadActive(options: AbortOptions = {}): Promise<ActiveIndexes> {
     // Index blobs first: a compaction that ends in between is then seen as not having happened.
     const indexBlobs = await this.list(INDEX_PREFIX, options);
+    if (indexBlobs.some(({ id }) => id === LEGACY_POISON_BLOB_ID)) throw upgradedError();
     const logs = await this.readLogs(await this.list(LOG_PREFIX, options), options);
     return {
       blobs: selectActiveLegacy(indexBlobs, logs),
@@ -102,6 +105,8 @@ export interface LegacyCompactionOptions extends AbortOptions {
    * their size: an older live entry in a blob left aside would come back.
    */
   readonly dropDeletedBeforeSeconds?: number;
+  /** Leave out the entries of these contents as well, whatever needs them. */
+  readonly dropContents?: ReadonlySet<ContentID>;
   /** How long what was merged stays; default: one hour. Less is safe only without other clients. */
   readonly settleTime?: EpochNanoseconds;
   /** Say what would be merged and deleted, but write and delete nothing. */
@@ -139,19 +144,19 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     files: readonly Uint8Array[],
     sessionID: string,
     options: AbortOptions = {},
-  ): Promise<readonly BlobMetadata[]> {
-    const written: BlobMetadata[] = [];
+  ): Promise<readonly BlobID[]> {
+    const written: BlobID[] = [];
     for (const file of files) written.push(await this.#putIndex(file, sessionID, options));
     return written;
   }
 
   /** Merges index blobs if there are enough, and cleans up after earlier merges. Undefined if nothing was merged. */
   async compact(options: LegacyCompactionOptions = {}): Promise<LegacyCompaction | undefined> {
-    const { dropDeletedBeforeSeconds, dryRun = false } = options;
+    const { dropDeletedBeforeSeconds, dropContents, dryRun = false } = options;
     const abort = abortOptions(options);
     const { blobs } = await this.loadActive(abort);
     const { maxPackSize } = this.#options.parameters();
-    const dropping = dropDeletedBeforeSeconds !== undefined;
+    const dropping = dropDeletedBeforeSeconds !== undefined || dropContents !== undefined;
     const inputs = dropping ? blobs : selectForCompaction(blobs, maxPackSize);
     const worthwhile = inputs.length > 1 || (dropping && inputs.length > 0);
     let compaction: LegacyCompaction | undefined;
@@ -168,15 +173,17 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     options: LegacyCompactionOptions,
   ): Promise<LegacyCompaction> {
     const { fetcher, random, sealer, storage, parameters } = this.#options;
-    const { dropDeletedBeforeSeconds } = options;
+    const { dropDeletedBeforeSeconds, dropContents } = options;
     const abort = abortOptions(options);
     const randomSuffix = new Uint8Array(RANDOM_SUFFIX_LENGTH);
     random(randomSuffix);
     const version = parameters().indexVersion;
-    const merge = { ...abort, version, randomSuffix, dropDeletedBeforeSeconds };
+    const merge = { ...abort, version, randomSuffix, dropDeletedBeforeSeconds, dropContents };
     const files = await mergeIndexBlobs(fetcher, inputs, merge);
     const outputs: BlobMetadata[] = [];
-    for (const file of files) outputs.push(await this.#putIndex(file, '', abort));
+    for (const file of files) {
+      outputs.push(await storage.getMetadata(await this.#putIndex(file, '', abort), abort));
+    }
     abort.signal?.throwIfAborted();
     const log = sealer.seal(encodeCompactionLog(inputs, outputs), LOG_PREFIX, '');
     await storage.putBlob(log.id, log.bytes, abort);
@@ -184,11 +191,13 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
   }
 
   /** The file is opened once more first: what cannot be read back must not become part of the index. */
-  async #putIndex(file: Uint8Array, suffix: string, options: AbortOptions): Promise<BlobMetadata> {
+  async #putIndex(file: Uint8Array, suffix: string, options: AbortOptions): Promise<BlobID> {
     options.signal?.throwIfAborted();
     const { id, bytes } = this.#options.sealer.seal(file, INDEX_PREFIX, suffix);
     this.#options.fetcher.openFile(id, file);
-    return this.#options.storage.putBlob(id, bytes, options);
+    await this.#options.storage.putBlob(id, bytes, options);
+    await this.#options.fetcher.remember(id, bytes);
+    return id;
   }
 
   /**
@@ -234,6 +243,15 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
       if (!dryRun) await this.#options.storage.deleteBlob(id, abortOptions(options));
     }
   }
+}
+
+function upgradedError(): LongshoreError {
+  return new LongshoreError(
+    'UNSUPPORTED',
+    'the indexes of this repository have been moved to epochs: open it again. If that is of no help, its format blob ' +
+      'is older than its indexes: `repository upgrade begin` brings it up to date',
+    { blobID: LEGACY_POISON_BLOB_ID },
+  );
 }
 
 function newestTimestamp(blobs: readonly BlobMetadata[]): EpochNanoseconds {

@@ -1,8 +1,9 @@
 import type { AbortOptions, BlobMetadata } from '../../blob/storage.ts';
 import { forEachLimit } from '../../parallel.ts';
 import type { IndexVersion } from '../../format/parameters.ts';
+import type { ContentID } from '../content-id.ts';
 import { buildIndexFromSorted } from '../index/index-builder.ts';
-import type { IndexRecord } from '../index/index-record.ts';
+import { recordToInfo, type IndexRecord } from '../index/index-record.ts';
 import { mergeRecords } from '../index/merge-records.ts';
 import type { PackIndex } from '../index/pack-index.ts';
 import type { IndexBlobFetcher } from './index-blob-fetcher.ts';
@@ -14,6 +15,8 @@ export interface MergeIndexBlobsOptions extends AbortOptions {
   readonly randomSuffix?: Uint8Array;
   /** Entries deleted before this (Unix seconds, exclusive) are left out. */
   readonly dropDeletedBeforeSeconds?: number | undefined;
+  /** Their entries are left out, deleted or not. */
+  readonly dropContents?: ReadonlySet<ContentID> | undefined;
 }
 
 /** The entries of several index blobs as new index files: conflicts first, then what is dropped. */
@@ -22,7 +25,7 @@ export async function mergeIndexBlobs(
   inputs: readonly BlobMetadata[],
   options: MergeIndexBlobsOptions,
 ): Promise<Uint8Array[]> {
-  const { signal, dropDeletedBeforeSeconds, ...build } = options;
+  const { signal, dropDeletedBeforeSeconds, dropContents, ...build } = options;
   const indexes: PackIndex[] = [];
   await forEachLimit(
     inputs,
@@ -31,13 +34,23 @@ export async function mergeIndexBlobs(
       indexes.push(await fetcher.fetch(id, { signal: fetchSignal }));
     },
   );
-  return buildIndexFromSorted(
-    () =>
+  return buildIndexFromSorted(() => {
+    const merged = mergeRecords(indexes);
+    const kept =
       dropDeletedBeforeSeconds === undefined
-        ? mergeRecords(indexes)
-        : withoutDeleted(mergeRecords(indexes), dropDeletedBeforeSeconds),
-    build,
-  );
+        ? merged
+        : withoutDeleted(merged, dropDeletedBeforeSeconds);
+    return dropContents === undefined ? kept : withoutContents(kept, dropContents);
+  }, build);
+}
+
+function* withoutContents(
+  records: Iterable<IndexRecord>,
+  dropped: ReadonlySet<ContentID>,
+): Generator<IndexRecord, void> {
+  for (const record of records) {
+    if (!dropped.has(recordToInfo(record).contentID)) yield record;
+  }
 }
 
 function* withoutDeleted(

@@ -1,0 +1,295 @@
+import type { AbortOptions, BlobStorage } from '../blob/storage.ts';
+import {
+  formatGoTime,
+  NANOSECONDS_PER_MILLISECOND,
+  NANOSECONDS_PER_SECOND,
+  type Clock,
+  type EpochNanoseconds,
+  type RandomSource,
+  type Sleep,
+} from '../clock.ts';
+import { hasDifferences, type IndexDifferences } from '../content/indexblob/compare-indexes.ts';
+import { hasLegacyPoison, putLegacyPoison } from '../content/indexblob/legacy-poison.ts';
+import { LongshoreError } from '../errors.ts';
+import type { ChangeFormatOptions } from '../format/change-format.ts';
+import { DEFAULT_EPOCH_PARAMETERS } from '../format/epoch-parameters.ts';
+import type { FormatManager } from '../format/format-manager.ts';
+import { formatGoDuration } from '../format/go-duration.ts';
+import type { FormatVersion } from '../format/parameters.ts';
+import { withRetention } from '../format/retaining-storage.ts';
+import {
+  backUpFormat,
+  backupBlobID,
+  deleteBackups,
+  readBackup,
+  storeFormatChanges,
+} from '../format/upgrade-format.ts';
+import { evaluateUpgradeLock, type UpgradeLock } from '../format/upgrade-lock.ts';
+import { IndexMigration } from './migrate-indexes.ts';
+
+const LATEST_VERSION: FormatVersion = 3;
+
+/** How long a client may go on by an outdated view of the format, which the drain waits for twice. */
+const MIN_DRAIN_TIMEOUT: EpochNanoseconds = 900n * NANOSECONDS_PER_SECOND;
+const DEFAULT_POLL_INTERVAL: EpochNanoseconds = 60n * NANOSECONDS_PER_SECOND;
+const DEFAULT_CLOCK_DRIFT: EpochNanoseconds = 300n * NANOSECONDS_PER_SECOND;
+
+/** What all parts of an upgrade work with. */
+export interface UpgradeEnvironment extends AbortOptions {
+  readonly storage: BlobStorage;
+  /** Opened with `upgradeOwnerID`. */
+  readonly formatManager: FormatManager;
+  /** Names who upgrades: only who says the same name goes on with it, or takes it back. */
+  readonly ownerID: string;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+}
+
+export interface UpgradeOptions extends UpgradeEnvironment {
+  readonly sleep: Sleep;
+  /** Nanoseconds in which every client notices the lock; default 15 minutes, and not less. */
+  readonly ioDrainTimeout?: bigint;
+  /** Accept a shorter one: right only if no other client uses the repository. */
+  readonly allowUnsafeTimings?: boolean;
+  /** Nanoseconds between two looks at the lock. Default one minute. */
+  readonly statusPollInterval?: bigint;
+  /** Nanoseconds by which clocks may differ. Default five minutes. */
+  readonly maxPermittedClockDrift?: bigint;
+  /** Stop, still locked, once the lock is placed or the new indexes are validated. Default: go through. */
+  readonly stopAfter?: 'lock' | 'validation' | undefined;
+  /** Commit although the validation found differences. */
+  readonly commitDifferences?: boolean;
+  readonly onEvent?: (event: UpgradeEvent) => void;
+}
+
+export type UpgradeEvent =
+  | { readonly type: 'locked'; readonly resumed: boolean; readonly lock: UpgradeLock }
+  | { readonly type: 'draining'; readonly until: EpochNanoseconds; readonly now: EpochNanoseconds }
+  | { readonly type: 'drained' }
+  | { readonly type: 'migrated'; readonly inputs: number; readonly outputs: number }
+  | { readonly type: 'validated'; readonly differences: IndexDifferences }
+  | { readonly type: 'committed' }
+  /** What is left of the upgrade does no harm. */
+  | { readonly type: 'backup-kept'; readonly error: unknown };
+
+export type UpgradeOutcome = 'up-to-date' | 'locked' | 'validated' | 'committed';
+
+/**
+ * Brings a repository to format version 3, indexes included. Killed at any moment it is begun again, or taken
+ * back with {@link rollBackUpgrade}: until the commit nothing that the old format needs is changed. Other clients
+ * are refused meanwhile, and have noticed before indexes are touched. REPOSITORY_LOCKED if somebody else upgrades;
+ * ABORTED if the lock was taken away; CORRUPT_DATA if the new indexes differ from the old ones.
+ */
+export async function upgradeRepository(options: UpgradeOptions): Promise<UpgradeOutcome> {
+  validateTimings(options);
+  return new Upgrade(options).run();
+}
+
+class Upgrade {
+  readonly #options: UpgradeOptions;
+  readonly #manager: FormatManager;
+  readonly #abort: AbortOptions;
+  readonly #storage: BlobStorage;
+  readonly #change: ChangeFormatOptions;
+
+  constructor(options: UpgradeOptions) {
+    const { formatManager, storage, clock, signal } = options;
+    this.#options = options;
+    this.#manager = formatManager;
+    this.#abort = signal === undefined ? {} : { signal };
+    this.#storage = withRetention(storage, () => formatManager.blobConfiguration);
+    this.#change = { storage: this.#storage, clock, ...this.#abort };
+  }
+
+  async run(): Promise<UpgradeOutcome> {
+    const { stopAfter } = this.#options;
+    await this.#manager.refresh(this.#abort);
+    if (this.#manager.upgradeLock === undefined) {
+      const { version, epochParameters } = this.#manager.current();
+      if (version === LATEST_VERSION && epochParameters.enabled) return 'up-to-date';
+      await this.#placeLock(version);
+    } else {
+      this.#report({ type: 'locked', resumed: true, lock: this.#requireLock() });
+    }
+    if (stopAfter === 'lock') return 'locked';
+    await this.#upgradeIndexes();
+    if (stopAfter === 'validation') return 'validated';
+    await this.#commit();
+    return 'committed';
+  }
+
+  /** The copy first: whoever finds the lock also finds the way back. */
+  async #placeLock(from: FormatVersion): Promise<void> {
+    const { ownerID, clock, maxPermittedClockDrift = DEFAULT_CLOCK_DRIFT } = this.#options;
+    const backup = await backUpFormat(this.#manager, ownerID, this.#change);
+    refuseClockSkew(clock(), backup.timestamp, maxPermittedClockDrift);
+    const lock: UpgradeLock = {
+      ownerID,
+      creationTime: clock(),
+      advanceNoticeDuration: 0n,
+      ioDrainTimeout: this.#options.ioDrainTimeout ?? MIN_DRAIN_TIMEOUT,
+      statusPollInterval: pollInterval(this.#options),
+      message: `Upgrading from format version ${from} -> ${LATEST_VERSION}`,
+      maxPermittedClockDrift,
+    };
+    const changes = { version: LATEST_VERSION, upgradeLock: lock };
+    await storeFormatChanges(this.#manager, changes, this.#change);
+    // Of two who place a lock at the same time, the one who was overwritten sees it here.
+    await this.#manager.refresh(this.#abort);
+    this.#report({ type: 'locked', resumed: false, lock: this.#requireLock() });
+  }
+
+  async #upgradeIndexes(): Promise<void> {
+    const { clock, random, formatManager } = this.#options;
+    const isLegacy = !this.#manager.current().epochParameters.enabled;
+    if (isLegacy) await this.#drain();
+    const parts = { storage: this.#storage, formatManager, clock, random };
+    const migration = await IndexMigration.open(parts);
+    if (isLegacy) {
+      if (await hasLegacyPoison(this.#storage, this.#abort))
+        await migration.requireEpochs(this.#abort);
+      else await this.#migrate(migration);
+      await this.#refreshLock();
+      const epochParameters = DEFAULT_EPOCH_PARAMETERS;
+      const changes = { version: LATEST_VERSION, indexVersion: 2, epochParameters } as const;
+      await storeFormatChanges(this.#manager, changes, this.#change);
+    }
+    if (await isMigrating(this.#manager, this.#options.ownerID, this.#change)) {
+      await this.#validate(migration);
+    }
+  }
+
+  async #migrate(migration: IndexMigration): Promise<void> {
+    const { inputs, outputs } = await migration.migrate(this.#abort);
+    this.#report({ type: 'migrated', inputs: inputs.length, outputs: outputs.length });
+  }
+
+  /** Waits until every client has noticed the lock. */
+  async #drain(): Promise<void> {
+    const { clock, sleep } = this.#options;
+    for (;;) {
+      const lock = await this.#refreshLock();
+      const now = clock();
+      const { drained, drainedFrom } = evaluateUpgradeLock(lock, now);
+      if (drained) break;
+      this.#report({ type: 'draining', until: drainedFrom, now });
+      const left = drainedFrom - now;
+      const pause = lock.statusPollInterval < left ? lock.statusPollInterval : left;
+      await sleep(Number(pause / NANOSECONDS_PER_MILLISECOND) + 1, this.#abort.signal);
+    }
+    this.#report({ type: 'drained' });
+  }
+
+  /** Once more after the new parameters count: a legacy index blob that came too late shows here. */
+  async #validate(migration: IndexMigration): Promise<void> {
+    const differences = await migration.compare(this.#abort);
+    this.#report({ type: 'validated', differences });
+    if (!hasDifferences(differences) || this.#options.commitDifferences) return;
+    throw differencesError(differences);
+  }
+
+  async #commit(): Promise<void> {
+    await this.#refreshLock();
+    await putLegacyPoison(this.#storage, this.#abort);
+    await storeFormatChanges(this.#manager, { upgradeLock: undefined }, this.#change);
+    this.#report({ type: 'committed' });
+    try {
+      await deleteBackups(this.#storage, undefined, this.#abort);
+    } catch (error) {
+      this.#report({ type: 'backup-kept', error });
+    }
+  }
+
+  async #refreshLock(): Promise<UpgradeLock> {
+    await this.#manager.refresh(this.#abort);
+    return this.#requireLock();
+  }
+
+  #requireLock(): UpgradeLock {
+    return requireOwnLock(this.#manager, this.#options.ownerID);
+  }
+
+  #report(event: UpgradeEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}
+
+/** ABORTED if nobody holds the lock, REPOSITORY_LOCKED if somebody else does. */
+export function requireOwnLock(
+  { upgradeLock }: Pick<FormatManager, 'upgradeLock'>,
+  ownerID: string,
+): UpgradeLock {
+  if (upgradeLock?.ownerID === ownerID) return upgradeLock;
+  if (upgradeLock === undefined) {
+    throw new LongshoreError('ABORTED', 'the upgrade lock is gone: somebody took the upgrade back');
+  }
+  throw new LongshoreError(
+    'REPOSITORY_LOCKED',
+    `${upgradeLock.ownerID} upgrades the repository, not ${ownerID}`,
+  );
+}
+
+/**
+ * True if the index of this repository was legacy when its upgrade began and no commit of one has marked the old
+ * index blobs since: only then both must say the same.
+ */
+export async function isMigrating(
+  manager: FormatManager,
+  ownerID: string,
+  options: ChangeFormatOptions,
+): Promise<boolean> {
+  const { storage, signal } = options;
+  if (await hasLegacyPoison(storage, signal === undefined ? {} : { signal })) return false;
+  const backup = await readBackup(manager, ownerID, options);
+  return backup === undefined || !backup.stored.format.epochParameters.enabled;
+}
+
+function differencesError({ missing, added, changed, examples }: IndexDifferences): LongshoreError {
+  return new LongshoreError(
+    'CORRUPT_DATA',
+    `the new index lacks ${missing} entries of the old one, has ${added} more and ${changed} others, such as for ` +
+      `${examples.slice(0, 3).join(', ')}. The repository stays locked: take the upgrade back with ` +
+      '`repository upgrade rollback --force`, then begin again',
+  );
+}
+
+function validateTimings(options: UpgradeOptions): void {
+  const { ownerID, allowUnsafeTimings = false } = options;
+  const { ioDrainTimeout = MIN_DRAIN_TIMEOUT } = options;
+  const { maxPermittedClockDrift = DEFAULT_CLOCK_DRIFT } = options;
+  const rules: readonly (readonly [boolean, string])[] = [
+    [ownerID !== '', 'who upgrades needs a name: --upgrade-owner-id'],
+    [ioDrainTimeout > 0n, 'the time for clients to drain must be positive'],
+    [
+      ioDrainTimeout >= MIN_DRAIN_TIMEOUT || allowUnsafeTimings,
+      `clients need ${formatGoDuration(MIN_DRAIN_TIMEOUT)} to notice the lock, not ${formatGoDuration(ioDrainTimeout)}`,
+    ],
+    [
+      pollInterval(options) > 0n && pollInterval(options) <= ioDrainTimeout,
+      'the time between two looks must be positive and not above the time for clients to drain',
+    ],
+    [maxPermittedClockDrift > 0n, 'the permitted drift of clocks must be positive'],
+  ];
+  const broken = rules.find(([holds]) => !holds);
+  if (broken !== undefined) throw new LongshoreError('INVALID_ARGUMENT', broken[1]);
+  backupBlobID(ownerID);
+}
+
+function pollInterval({ statusPollInterval = DEFAULT_POLL_INTERVAL }: UpgradeOptions): bigint {
+  return statusPollInterval;
+}
+
+/** Storages tell whole seconds at worst. */
+function refuseClockSkew(
+  local: EpochNanoseconds,
+  stored: EpochNanoseconds,
+  permitted: bigint,
+): void {
+  const skew = local > stored ? local - stored : stored - local;
+  if (skew <= permitted + NANOSECONDS_PER_SECOND) return;
+  throw new LongshoreError(
+    'CLOCK_SKEW',
+    `this machine's clock says ${formatGoTime(local)}, the storage's ${formatGoTime(stored)}: they differ by ` +
+      `${formatGoDuration(skew)}, more than the permitted ${formatGoDuration(permitted)}. Nothing was locked`,
+  );
+}

@@ -1,0 +1,145 @@
+import type { ServerResponse } from 'node:http';
+import { Budget, type ByteRange, type ObjectReader } from '@longshore/repo';
+
+/** Files that are being read at once; a reader holds some chunks. Further ones take turns. */
+const MAX_READING = 6;
+const TURN_BYTES = 32 * 1024 * 1024;
+/** Bytes that wait in a response for its client. */
+const MAX_PENDING_BYTES = 256 * 1024;
+const STALL_MS = 1000;
+
+export interface BodySenderOptions {
+  /** A client that takes nothing for so long gives up its place to others that wait. Default 1000. */
+  readonly stallMs?: number;
+  /** After so many a response makes room if others wait. Default 32 MiB. */
+  readonly turnBytes?: number;
+}
+
+export interface SendOptions {
+  /** Aborted when the client is gone; nothing more is read then. */
+  readonly signal: AbortSignal;
+  /** Called before bytes are written: the first ones have been read then and found to be right. */
+  readonly begin: () => void;
+}
+
+/** Sends the bytes of objects. How much memory that takes is bounded by places, not by the number of clients. */
+export class BodySender {
+  readonly #places: Budget = new Budget(MAX_READING);
+  readonly #stallMs: number;
+  readonly #turnBytes: number;
+  #waiting = 0;
+
+  constructor({ stallMs = STALL_MS, turnBytes = TURN_BYTES }: BodySenderOptions = {}) {
+    this.#stallMs = stallMs;
+    this.#turnBytes = turnBytes;
+  }
+
+  /** Writes a range of an object to the response, which stays open. Rejects with the signal's reason if aborted. */
+  async send(
+    response: ServerResponse,
+    reader: ObjectReader,
+    { offset, length }: ByteRange,
+    options: SendOptions,
+  ): Promise<void> {
+    const end = offset + length;
+    let position = offset;
+    if (length === 0) options.begin();
+    while (position < end) {
+      const giveBack = await this.#takePlace(options.signal);
+      try {
+        const left = { offset: position, length: end - position };
+        position += await this.#sendTurn(response, reader, left, options);
+      } finally {
+        giveBack();
+      }
+      // Without a place: it may take as long as the client likes.
+      if (response.writableNeedDrain) await drained(response, options.signal);
+    }
+  }
+
+  async #takePlace(signal: AbortSignal): Promise<() => void> {
+    this.#waiting += 1;
+    try {
+      return await this.#places.acquire(1, { signal });
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  /** Returns how many bytes were written: all, or those until the client stalled or others had waited enough. */
+  async #sendTurn(
+    response: ServerResponse,
+    reader: ObjectReader,
+    range: ByteRange,
+    { signal, begin }: SendOptions,
+  ): Promise<number> {
+    let sent = 0;
+    for await (const piece of reader.stream({ range, signal })) {
+      begin();
+      for (let start = 0; start < piece.length; start += MAX_PENDING_BYTES) {
+        // A copy: while the client takes its time, a view would keep the whole chunk in memory.
+        const part = Buffer.from(piece.subarray(start, start + MAX_PENDING_BYTES));
+        sent += part.length;
+        if (response.write(part)) continue;
+        while (!(await drained(response, signal, this.#stallMs))) {
+          if (this.#waiting > 0) return sent;
+        }
+      }
+      if (sent >= this.#turnBytes && this.#waiting > 0) return sent;
+    }
+    return sent;
+  }
+}
+
+/** Writes text piece by piece as fast as the client takes it. Rejects with the signal's reason if aborted. */
+export async function sendText(
+  response: ServerResponse,
+  pieces: Iterable<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  let gathered: string[] = [];
+  let length = 0;
+  for (const piece of pieces) {
+    gathered.push(piece);
+    length += piece.length;
+    if (length < MAX_PENDING_BYTES) continue;
+    if (!response.write(gathered.join(''))) await drained(response, signal);
+    gathered = [];
+    length = 0;
+  }
+  response.write(gathered.join(''));
+}
+
+/** True when the client has taken what was written; false if that lasts longer than `limitMs`. */
+function drained(
+  response: ServerResponse,
+  signal: AbortSignal,
+  limitMs?: number,
+): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const stopWaiting = (): void => {
+      clearTimeout(timer);
+      response.off('drain', onDrain);
+      signal.removeEventListener('abort', onAbort);
+    };
+    const onDrain = (): void => {
+      stopWaiting();
+      resolve(true);
+    };
+    const onAbort = (): void => {
+      stopWaiting();
+      reject(signal.reason);
+    };
+    const onLimit = (): void => {
+      stopWaiting();
+      resolve(false);
+    };
+    const timer = limitMs === undefined ? undefined : setTimeout(onLimit, limitMs);
+    response.on('drain', onDrain);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
