@@ -104,6 +104,8 @@ export type {
   FilePlace,
   Slot,
   SlotPool,
+  ThreadCall,
+  ThreadFunction,
   WrittenContent,
 } from './content/content-preparer.ts';
 export type {

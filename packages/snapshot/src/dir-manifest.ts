@@ -178,6 +178,11 @@ export function parseDirEntry(value: unknown, what: string): DirEntry {
   };
 }
 
+/** A summary as bytes of a directory stream. CORRUPT_DATA if it is not one. */
+export function parseDirSummaryJSON(bytes: Uint8Array, what: string): DirSummary {
+  return parseDirSummary(parseGoJSON(bytes, what), what) ?? EMPTY_SUMMARY;
+}
+
 function parseDirSummary(value: unknown, what: string): DirSummary | undefined {
   if (value === undefined || value === null) return undefined;
   if (!isObject(value)) throw wrongType('summary', 'an object', what);

@@ -10,7 +10,8 @@ import {
 } from '@longshore/repo';
 import { isDamage } from './damage.ts';
 import { readDespiteDamage } from './damage-tolerant-read.ts';
-import { parseDirManifest, type DirManifest } from './dir-manifest.ts';
+import type { DirManifest } from './dir-manifest.ts';
+import { parseDirectoryStream } from './directory-stream.ts';
 import { readDirectory } from './repository-entry.ts';
 
 /** Directories that are loaded together. */
@@ -48,12 +49,12 @@ export function takeDirectoryBatch<T>(
 
 function streamLength(repository: Repository, id: ObjectID | undefined): number {
   if (id === undefined) return 0;
-  if (!isPlain(id)) return MAX_BATCH_STREAM_BYTES;
+  if (!isPlainObject(id)) return MAX_BATCH_STREAM_BYTES;
   return repository.contents.contentInfo(objectReference(id).contentID)?.originalLength ?? 0;
 }
 
 /** The object is one content as it is. */
-function isPlain(id: ObjectID): boolean {
+export function isPlainObject(id: ObjectID): boolean {
   return indexObjectID(id) === undefined && !objectReference(id).compressed;
 }
 
@@ -69,7 +70,7 @@ export async function readDirectoryBatch(
   const results = new Map<ObjectID, DirectoryResult>();
   const plain = new Map<ContentID, ObjectID>();
   for (const id of ids) {
-    if (id !== undefined && isPlain(id)) plain.set(objectReference(id).contentID, id);
+    if (id !== undefined && isPlainObject(id)) plain.set(objectReference(id).contentID, id);
   }
   await readDespiteDamage(
     repository.contents,
@@ -99,7 +100,7 @@ const NO_OBJECT: DirectoryResult = {
 
 function parse(id: ObjectID, stream: Uint8Array): DirectoryResult {
   try {
-    return { manifest: parseDirManifest(stream, `directory ${id}`) };
+    return { manifest: parseDirectoryStream(stream, `directory ${id}`) };
   } catch (error) {
     return damageOf(error);
   }

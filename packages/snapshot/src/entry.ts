@@ -1,4 +1,5 @@
-import type { AbortOptions, ByteRange, EpochNanoseconds } from '@longshore/repo';
+import type { AbortOptions, ByteRange, EpochNanoseconds, ThreadCall } from '@longshore/repo';
+import type { StoredListing } from './stored-listing.ts';
 
 /** No single {@link FileReader.readInto} reads more than this, so that a caller which reads synchronously stays responsive. */
 export const MAX_READ_BYTES: number = 1024 * 1024;
@@ -67,6 +68,41 @@ export interface DirectoryEntry extends EntryMetadata {
    * is an {@link ErrorEntry}. SOURCE_UNREADABLE if the directory itself cannot be listed.
    */
   readChildren(options?: AbortOptions): Promise<readonly Entry[]>;
+  /**
+   * Compares the directory with a stored one in one go. Absent: the source cannot. SOURCE_UNREADABLE if the directory
+   * itself cannot be listed.
+   */
+  compare?(stored: Uint8Array, options: CompareOptions): Promise<ComparedDirectory>;
+}
+
+export interface CompareOptions extends AbortOptions {
+  /** A directory with an entry of one of these names is never {@link SameDirectory}. */
+  readonly exceptions: readonly string[];
+  /** Threads that may do the work; undefined: the calling one. */
+  readonly call?: ThreadCall | undefined;
+}
+
+/** What {@link DirectoryEntry.compare} found; `stored` is lent to it meanwhile and comes back with the answer. */
+export type ComparedDirectory =
+  | { readonly same: SameDirectory; readonly children?: undefined; readonly stored?: undefined }
+  /** As {@link DirectoryEntry.readChildren} gives them: something is different, or needs a closer look. */
+  | { readonly same?: undefined; readonly children: readonly Entry[]; readonly stored: Uint8Array };
+
+/**
+ * Names, types and metadata of all files and symlinks are exactly those that are stored, no others are there, and there are
+ * just the directories that are stored, whose insides are yet to be looked at.
+ */
+export interface SameDirectory {
+  /** Of the stored directories; its bytes are those of all entries. */
+  readonly listing: StoredListing;
+  readonly directories: readonly DirectoryEntry[];
+  /** Files and symlinks. */
+  readonly fileCount: number;
+  /** Bytes of all of them. */
+  readonly totalSize: number;
+  /** Binary keys of the first contents of their objects, one after the other, each of `keyLength` bytes. */
+  readonly contentKeys: Uint8Array;
+  readonly keyLength: number;
 }
 
 export interface SymlinkEntry extends EntryMetadata {

@@ -5,7 +5,8 @@ import {
   type ObjectID,
   type Repository,
 } from '@longshore/repo';
-import { parseDirManifest, type DirEntry, type DirManifest } from './dir-manifest.ts';
+import type { DirEntry, DirManifest } from './dir-manifest.ts';
+import { parseDirectoryStream } from './directory-stream.ts';
 
 /** Bytes. A directory whose stream is larger is refused: about two million entries. */
 const MAX_DIRECTORY_STREAM_BYTES: number = 400 * 1024 * 1024;
@@ -24,6 +25,18 @@ export async function readDirectory(
   id: ObjectID,
   options: ReadDirectoryOptions = {},
 ): Promise<DirManifest> {
+  return parseDirectoryStream(
+    await readDirectoryStream(repository, id, options),
+    `directory ${id}`,
+  );
+}
+
+/** The bytes of a directory object, owned by the caller. UNSUPPORTED if there are more than the limit. */
+export async function readDirectoryStream(
+  repository: Repository,
+  id: ObjectID,
+  options: ReadDirectoryOptions = {},
+): Promise<Uint8Array> {
   const { maxStreamBytes = MAX_DIRECTORY_STREAM_BYTES } = options;
   await using reader = await repository.openObject(id, options);
   if (reader.length > maxStreamBytes) {
@@ -33,8 +46,7 @@ export async function readDirectory(
       { objectID: id },
     );
   }
-  const stream = await reader.read({ offset: 0, length: reader.length }, options);
-  return parseDirManifest(stream, `directory ${id}`);
+  return reader.read({ offset: 0, length: reader.length }, options);
 }
 
 /** The manifest of the directory that an entry stands for. CORRUPT_DATA if it stands for something else. */

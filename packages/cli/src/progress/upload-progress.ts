@@ -46,6 +46,10 @@ export class UploadProgress {
         this.#cachedFiles += 1;
         this.#cachedBytes += event.size;
         break;
+      case 'directory-cached':
+        this.#cachedFiles += event.files;
+        this.#cachedBytes += event.size;
+        break;
       case 'entry-failed':
         if (!event.ignored) this.#errors += 1;
         break;

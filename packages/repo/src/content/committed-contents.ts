@@ -64,6 +64,11 @@ export class CommittedContents implements ContentReader {
     return this.#options.indexes.current.find(id);
   }
 
+  /** Whether the content with this binary key is there and not deleted. */
+  isLive(key: Uint8Array): boolean {
+    return this.#options.indexes.current.isLive(key);
+  }
+
   iterateContents(options?: IterateContentsOptions): Iterable<ContentInfo> {
     return this.#options.indexes.current.iterate(options);
   }

@@ -35,6 +35,10 @@ export interface ContentManager extends ContentReader, AsyncDisposable {
   readonly slots: SlotPool;
   /** See {@link ContentPreparer.loadFiles}. */
   readonly loadFiles: ContentPreparer['loadFiles'];
+  /** See {@link ContentPreparer.call}. */
+  readonly call: ContentPreparer['call'];
+  /** Whether all of these contents are there and not deleted: binary keys one after the other, of `keyLength` bytes each. */
+  areLive(keys: Uint8Array, keyLength: number): boolean;
   /** Marks it deleted in the index; CONTENT_NOT_FOUND if there is no live entry. */
   deleteContent(id: ContentID, options?: AbortOptions): Promise<void>;
   /** Marks all of them deleted in one commit; those without a live entry are passed over. */

@@ -108,6 +108,25 @@ export type LoadedFile =
   | { readonly grew: true }
   | { readonly error: unknown };
 
+/** What the threads of an engine do for others: the only thing that crosses is data that can be posted. */
+export interface ThreadTask {
+  /** URL of a module of this program that exports `run`, a {@link ThreadFunction}. */
+  readonly module: string;
+  readonly input: unknown;
+  /** Buffers of `input` that move to the thread. */
+  readonly moved: readonly ArrayBuffer[];
+}
+
+/** Runs to its end without waiting for anything. What it throws reaches the caller. */
+export type ThreadFunction = (input: never) => {
+  readonly output: unknown;
+  /** Buffers of `output` that move to the caller. */
+  readonly moved: readonly ArrayBuffer[];
+};
+
+/** Gives the output. ABORTED if the repository is closed meanwhile. */
+export type ThreadCall = (task: ThreadTask, options?: AbortOptions) => Promise<unknown>;
+
 /**
  * The computing part of writing and reading contents: the unit of parallel work. In-thread, or on a
  * bounded pool of workers; a batch is one message, so that small contents do not cost one each.
@@ -130,6 +149,8 @@ export interface ContentPreparer extends AsyncDisposable {
     slot: Slot,
     options?: AbortOptions,
   ) => Promise<readonly LoadedFile[]>;
+  /** Work of another package on the same threads. Absent: there are none. */
+  readonly call?: ThreadCall;
   /** Stored bytes of a content of this many plaintext bytes when it is not compressed; compressed ones are shorter. */
   sealedLength(plaintextLength: number): number;
   /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decorateStorage } from '../blob/decorate-storage.ts';
 import { parseBlobID, type BlobStorage } from '../blob/storage.ts';
-import { encodeUtf8, equalBytes } from '../bytes.ts';
+import { concatBytes, encodeUtf8, equalBytes } from '../bytes.ts';
 import { NANOSECONDS_PER_SECOND } from '../clock.ts';
 import {
   createContentWorld,
@@ -9,7 +9,7 @@ import {
   type ContentClient,
   type ContentWorld,
 } from './content-world.ts';
-import type { ContentID } from './content-id.ts';
+import { encodeContentKey, type ContentID } from './content-id.ts';
 import type { ContentPreparer } from './content-preparer.ts';
 import type { SessionContents } from './session-contents.ts';
 
@@ -62,6 +62,57 @@ async function openWriter(
   const client = await world.openClient();
   return { client, writer: client.newWriter() };
 }
+
+describe('asking for many contents at once', () => {
+  /** Keys one after the other, as `areLive` takes them. */
+  const keysOf = (...ids: readonly ContentID[]): Uint8Array =>
+    concatBytes(ids.map(encodeContentKey));
+
+  it.each([1, 2, 3] as const)(
+    'finds what is there, committed or not, in format version %i',
+    async (version) => {
+      const world = await createContentWorld({ version });
+      const { writer } = await openWriter(world);
+      const ids = await writer.writeContents([TEXT, seededBytes(1, 50), seededBytes(2, 60)]);
+      const keyLength = encodeContentKey(ids[0]!).length;
+      expect(writer.areLive(keysOf(...ids), keyLength)).toBe(true);
+      await writer.flush();
+      const [pending] = await writer.writeContents([seededBytes(3, 70)], { prefix: 'k' });
+      expect(writer.areLive(keysOf(...ids, pending!), keyLength)).toBe(true);
+      expect(writer.areLive(keysOf(), keyLength)).toBe(true);
+      const { writer: other } = await openWriter(world);
+      expect(other.areLive(keysOf(...ids), keyLength)).toBe(true);
+      expect(other.areLive(keysOf(...ids, pending!), keyLength)).toBe(false);
+    },
+  );
+
+  it('takes for gone what is deleted, before and after that is committed, until it is written again', async () => {
+    const world = await createContentWorld();
+    const { writer } = await openWriter(world);
+    const ids = await writer.writeContents([TEXT, seededBytes(1, 50)]);
+    const keyLength = encodeContentKey(ids[0]!).length;
+    const areLive = (of: SessionContents): boolean => of.areLive(keysOf(...ids), keyLength);
+    await writer.flush();
+    await writer.deleteContent(ids[1]!);
+    expect(areLive(writer)).toBe(false);
+    await writer.flush();
+    expect(areLive(writer)).toBe(false);
+    expect(areLive((await openWriter(world)).writer)).toBe(false);
+    await writer.writeContent(seededBytes(1, 50));
+    expect(areLive(writer)).toBe(true);
+    await writer.flush();
+    expect(areLive((await openWriter(world)).writer)).toBe(true);
+  });
+
+  it('finds nothing under keys of another length', async () => {
+    const { writer } = await openWriter(await createContentWorld());
+    const [id] = await writer.writeContents([TEXT]);
+    const key = encodeContentKey(id!).subarray(0, 9);
+    expect(writer.areLive(key, 9)).toBe(false);
+    await writer.flush();
+    expect(writer.areLive(key, 9)).toBe(false);
+  });
+});
 
 describe('writing', () => {
   it('stores a content once, whether it comes again in the same call, at once or later', async () => {

@@ -9,7 +9,13 @@ import { COMPRESSION_HEADER_IDS, type CompressorName } from '../compression/comp
 import { LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { contentNotFound, type CommittedContents } from './committed-contents.ts';
-import { contentPrefix, makeContentID, type ContentID, type ContentPrefix } from './content-id.ts';
+import {
+  contentPrefix,
+  decodeContentKey,
+  makeContentID,
+  type ContentID,
+  type ContentPrefix,
+} from './content-id.ts';
 import { compareContentInfo, type ContentInfo } from './content-info.ts';
 import { MAX_CONTENT_LENGTH } from './content-kernel.ts';
 import type { ContentManager, ContentWriteEvents, WriteContentOptions } from './content-manager.ts';
@@ -96,10 +102,33 @@ export class SessionContents implements ContentManager {
     return preparer.loadFiles?.bind(preparer);
   }
 
+  get call(): ContentPreparer['call'] {
+    const { preparer } = this.#options;
+    return preparer.call?.bind(preparer);
+  }
+
   contentInfo(id: ContentID): ContentInfo | undefined {
     const committed = this.#options.committed.contentInfo(id);
     const previous = this.#previous?.entries.find(id);
     return winner(this.#batch.entries.find(id), winner(previous, committed));
+  }
+
+  areLive(keys: Uint8Array, keyLength: number): boolean {
+    const { committed } = this.#options;
+    const own = [this.#batch.entries, this.#previous?.entries].filter(
+      (entries) => entries !== undefined && entries.size > 0,
+    );
+    const key = new Uint8Array(keyLength);
+    for (let start = 0; start < keys.length; start += keyLength) {
+      for (let i = 0; i < keyLength; i++) key[i] = keys[start + i]!;
+      // An entry of this session may replace a committed one either way.
+      if (own.some((entries) => entries!.hasKey(key))) {
+        const id = decodeContentKey(key);
+        const info = id === undefined ? undefined : this.contentInfo(id);
+        if (info === undefined || info.deleted) return false;
+      } else if (!committed.isLive(key)) return false;
+    }
+    return true;
   }
 
   *iterateContents(options: IterateContentsOptions = {}): Generator<ContentInfo, void, void> {

@@ -48,6 +48,8 @@ export type ContentWorkerTask =
       /** Descriptor, position, length and hole size of each in turn. */
       readonly places: Float64Array;
     }
+  /** Imports the module, unless it is there, and runs its function: see `ThreadTask`. */
+  | { readonly kind: 'call'; readonly module: string; readonly input: unknown }
   /** Reads each file to a span of the shared memory, whose length is its capacity, and hashes it there. */
   | {
       readonly kind: 'load';
@@ -106,7 +108,15 @@ export type ContentWorkerResult =
       readonly hashes: Uint8Array;
       /** Of those that failed, in order. */
       readonly errors: readonly WorkerError[];
-    };
+    }
+  | ThreadCallResult;
+
+/** What a `call` gave: its buffers move. */
+export interface ThreadCallResult {
+  readonly kind: 'call';
+  readonly output: unknown;
+  readonly moved: readonly ArrayBuffer[];
+}
 
 export interface WriteFailure {
   /** Which of the places of the task. */

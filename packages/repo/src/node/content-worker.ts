@@ -3,6 +3,7 @@ import type { ContentKernel } from '../content/content-kernel.ts';
 import { createContentKernel } from '../content/create-kernel.ts';
 import { sealBatch } from '../content/in-thread-preparer.ts';
 import { concatBytes } from '../bytes.ts';
+import type { ThreadFunction } from '../content/content-preparer.ts';
 import { invariant } from '../errors.ts';
 import {
   FILE_FAILED,
@@ -27,6 +28,8 @@ invariant(port !== null, 'the content worker runs as a worker thread');
 let heap: ArrayBufferLike;
 let kernel: ContentKernel | undefined;
 let starting: Promise<ContentKernel> | undefined;
+/** Of tasks that other packages brought, by the URLs of their modules. */
+const functions: Map<string, ThreadFunction> = new Map();
 
 // The first message says for which repository: a thread may be started before that is known.
 port.on('message', (message: ContentWorkerSetup | ContentWorkerRequest) => {
@@ -46,8 +49,28 @@ async function start({
 }
 
 function respond(kernel: ContentKernel, request: ContentWorkerRequest): void {
+  const { task } = request;
+  if (task.kind === 'call' && !functions.has(task.module)) {
+    void importAndRespond(kernel, request, task.module);
+    return;
+  }
   const { reply, transfer } = answer(kernel, request);
   port?.postMessage(reply, transfer);
+}
+
+async function importAndRespond(
+  kernel: ContentKernel,
+  request: ContentWorkerRequest,
+  module: string,
+): Promise<void> {
+  try {
+    const { run } = (await import(module)) as { readonly run: ThreadFunction };
+    functions.set(module, run);
+  } catch (error) {
+    port?.postMessage({ id: request.id, error: packError(error) }, []);
+    return;
+  }
+  respond(kernel, request);
 }
 
 function answer(
@@ -77,6 +100,8 @@ function run(kernel: ContentKernel, task: ContentWorkerTask): ContentWorkerResul
       return openInPlace(kernel, heap, task);
     case 'load':
       return load(kernel, task);
+    case 'call':
+      return { kind: 'call', ...functions.get(task.module)!(task.input as never) };
     default:
       throw new Error(`no such task: ${JSON.stringify(task)}`);
   }
@@ -154,6 +179,9 @@ function movable(result: ContentWorkerResult): {
   }
   if (result.kind === 'open-in-place') {
     return { result, transfer: result.loose.map(({ buffer }) => buffer) };
+  }
+  if (result.kind === 'call') {
+    return { result: { ...result, moved: [] }, transfer: [...result.moved] };
   }
   if (result.kind !== 'open') return { result, transfer: [] };
   const opened = result.opened.map(({ data, repaired }) => ({ data: owned(data), repaired }));

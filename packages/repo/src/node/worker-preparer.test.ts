@@ -246,6 +246,29 @@ describe('workers', () => {
     );
   });
 
+  it('run functions of other modules, whose buffers move there and back', async () => {
+    const preparer = await workers(await worldFormat());
+    const module = `data:text/javascript,${encodeURIComponent(`
+      export function run({ bytes, fails }) {
+        if (fails) throw new TypeError('as asked');
+        for (let i = 0; i < bytes.length; i++) bytes[i] += 1;
+        return { output: { bytes, count: bytes.length }, moved: [bytes.buffer] };
+      }`)}`;
+    const call = (input: { readonly bytes: Uint8Array<ArrayBuffer>; readonly fails?: boolean }) =>
+      preparer.call!({ module, input, moved: [input.bytes.buffer] });
+    const lent = Array.from({ length: 8 }, (_, index) => Uint8Array.of(index, 7));
+    const outputs = await Promise.all(lent.map((bytes) => call({ bytes })));
+    expect(outputs).toEqual(
+      lent.map((_, index) => ({ bytes: Uint8Array.of(index + 1, 8), count: 2 })),
+    );
+    expect(lent.map(({ length }) => length)).toEqual(lent.map(() => 0));
+    await expect(call({ bytes: new Uint8Array(1), fails: true })).rejects.toThrow('as asked');
+    await expect(
+      preparer.call!({ module: 'file:///nowhere.js', input: 1, moved: [] }),
+    ).rejects.toThrow('nowhere');
+    await expect(preparer.hash([new Uint8Array(100_000)])).resolves.toHaveLength(1);
+  });
+
   it('fail their tasks when the repository is closed, and take no more', async () => {
     const preparer = await workers(await worldFormat());
     const data = new Uint8Array(1_000_000);

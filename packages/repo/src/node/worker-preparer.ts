@@ -15,6 +15,7 @@ import type {
   Slot,
   SlotPool,
   StoredContent,
+  ThreadTask,
   UnsealedContent,
   WrittenContent,
 } from '../content/content-preparer.ts';
@@ -36,6 +37,9 @@ import { unpackError } from './worker-error.ts';
 
 /** Batches below this many bytes cost less than a message to another thread. */
 const INLINE_LENGTH = 48 * 1024;
+
+/** The same for opening while no worker runs: starting one takes as long as opening tens of megabytes. */
+const COLD_INLINE_LENGTH = 1024 * 1024;
 
 /** Tasks that a worker has at once: one that runs and one that waits, so that it never idles. */
 const TASKS_PER_WORKER = 2;
@@ -188,12 +192,19 @@ export class WorkerPreparer implements ContentPreparer {
     return loadedFiles(result);
   }
 
+  async call({ module, input, moved }: ThreadTask, options: AbortOptions = {}): Promise<unknown> {
+    const result = await this.#run({ kind: 'call', module, input }, moved, options);
+    invariant(result.kind === 'call', 'a call is answered with its output');
+    return result.output;
+  }
+
   async open(
     batch: readonly StoredContent[],
     options: AbortOptions = {},
   ): Promise<readonly OpenedContent[]> {
     const length = batch.reduce((sum, { info }) => sum + info.originalLength, 0);
-    if (length < INLINE_LENGTH) return this.#inline.open(batch, options);
+    const inlineLength = this.#workers.size === 0 ? COLD_INLINE_LENGTH : INLINE_LENGTH;
+    if (length < inlineLength) return this.#inline.open(batch, options);
     const moved: ArrayBuffer[] = [];
     const described = this.#describe(
       batch.map(({ bytes }) => bytes),

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { LongshoreError, type ByteRange, type EpochNanoseconds } from '@longshore/repo';
 import { fileStatus } from './file-kind.ts';
-import { joinLocalPath, type LocalPath } from './local-path.ts';
+import { joinLocalPath, type LocalPath } from './join-local-path.ts';
 import type { DirectoryHandle, EntryName, FileStatus, SystemCalls } from './system-calls.ts';
 
 export interface FsCallsOptions {

@@ -21,6 +21,11 @@ const SIGNATURES = {
   utimensat: { arguments: ['int32', POINTER, POINTER, 'int32'], return: 'int32' },
 } as const;
 
+/** The same function with addresses instead of buffers, which cost a tenth of a microsecond each. */
+const SIGNATURES_BY_ADDRESS = {
+  statx: { arguments: ['int32', 'pointer', 'int32', 'uint32', 'pointer'], return: 'int32' },
+} as const;
+
 /** Number of getdents64, which no libc exports under one name. */
 const GETDENTS64: Readonly<Record<string, bigint>> = { arm64: 61n, x64: 217n };
 
@@ -38,6 +43,10 @@ export interface Libc {
   renameat(fromDirectory: number, from: CString, toDirectory: number, to: CString): number;
   statx(directory: number, path: CString, flags: number, mask: number, result: Uint8Array): number;
   symlinkat(target: CString, directory: number, path: CString): number;
+  /** `path` and `result` are addresses from {@link addressOf}. */
+  statxAt(directory: number, path: bigint, flags: number, mask: number, result: bigint): number;
+  /** Of bytes that do not move: of `Buffer.allocUnsafeSlow`, for as long as the caller holds it. */
+  addressOf(bytes: Uint8Array): bigint;
   getdents64(directory: number, result: Uint8Array): number;
   unlinkat(directory: number, path: CString, flags: number): number;
   utimensat(directory: number, path: CString, times: Uint8Array, flags: number): number;
@@ -53,10 +62,13 @@ export function loadLibc(): Libc | undefined {
     const ffi = loadFFI();
     if (ffi === undefined) return undefined;
     const { functions } = ffi.dlopen(PROCESS_IMAGE, SIGNATURES);
+    const byAddress = ffi.dlopen(PROCESS_IMAGE, SIGNATURES_BY_ADDRESS).functions;
     // One address for the whole life of the thread.
     const errno = functions.__errno_location();
     const libc: Libc = {
       ...functions,
+      statxAt: byAddress.statx,
+      addressOf: (bytes) => ffi.getRawPointer(bytes),
       getdents64: (directory, result) =>
         Number(functions.syscall(getdents64Number, directory, result, BigInt(result.length))),
       lastError: () => ffi.getInt32(errno, 0),

@@ -8,9 +8,11 @@ import {
   type BigIntStats,
 } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import type { AbortOptions, EpochNanoseconds } from '@longshore/repo';
+import { NANOSECONDS_PER_SECOND, type AbortOptions, type EpochNanoseconds } from '@longshore/repo';
 import { readWholeFile } from '@longshore/repo/node';
 import type {
+  ComparedDirectory,
+  CompareOptions,
   DirectoryEntry,
   Entry,
   EntryMetadata,
@@ -21,20 +23,33 @@ import type {
   UnknownEntry,
 } from '../entry.ts';
 import { goModeFromPosix } from '../mode.ts';
+import { compareDirectory, type DirectoryComparison } from './compare-directory.ts';
+import { compareElsewhere } from './compare-task.ts';
 import { createSystemCalls } from './create-system-calls.ts';
 import { openLocalFile } from './local-file-reader.ts';
+import { joinLocalPath, type LocalPath } from './join-local-path.ts';
+import { localName, localPath, type LocalName } from './local-path.ts';
 import {
-  joinLocalPath,
-  localName,
-  localPath,
-  type LocalName,
-  type LocalPath,
-} from './local-path.ts';
+  RECORD_DEVICE,
+  RECORD_GID,
+  RECORD_INODE,
+  RECORD_MODE,
+  RECORD_NANOSECONDS,
+  RECORD_SECONDS,
+  RECORD_SIZE,
+  RECORD_UID,
+  RECORD_WORDS,
+  type LocalListing,
+} from './local-listing.ts';
 import type { SystemCalls } from './system-calls.ts';
 import { sourceError, systemErrorCode } from './system-error.ts';
+import { WalkPace } from './walk-pace.ts';
 
 // Entries are examined synchronously, at some 4 us each; timers and sockets get their turn between batches.
 const ENTRIES_PER_TURN = 2048;
+
+/** Bytes of a stored directory that is compared in one go on the calling thread: some 50 000 entries. */
+const MAX_LENGTH_AT_ONCE = 8 * 1024 * 1024;
 
 const REPLACEMENT_CHARACTER = '\ufffd';
 
@@ -48,32 +63,64 @@ export interface LocalEntryOptions {
  * so the entry has the name of what they lead to; below it nothing is followed. SOURCE_UNREADABLE if it is not there.
  */
 export function openLocalEntry(path: string, options: LocalEntryOptions = {}): Entry {
-  const systemCalls = options.systemCalls ?? createSystemCalls();
+  const tools: LocalTools = {
+    systemCalls: options.systemCalls ?? createSystemCalls(),
+    pace: new WalkPace(),
+  };
   try {
     const resolved = realpathSync.native(path, { encoding: 'buffer' });
     const stats = lstatSync(resolved, { bigint: true });
     const base = resolved.subarray(resolved.lastIndexOf('/') + 1);
     // Kopia, too, names the root of the file system by its path.
     const name = localName(base.length === 0 ? resolved : base);
-    return createEntry(localPath(resolved), name, stats, systemCalls);
+    return createEntry(localPath(resolved), name, statusOf(stats), tools);
   } catch (cause) {
     throw sourceError('examine', path, cause);
   }
 }
 
+/** What all entries below one root share. */
+interface LocalTools {
+  readonly systemCalls: SystemCalls;
+  readonly pace: WalkPace;
+}
+
+/** What `lstat` says, as far as a snapshot needs it. `mode` is an `st_mode`. */
+interface LocalStatus {
+  readonly mode: number;
+  readonly size: number;
+  readonly mtime: EpochNanoseconds;
+  readonly uid: number;
+  readonly gid: number;
+  readonly device: bigint;
+  readonly inode: bigint;
+}
+
+function statusOf(stats: BigIntStats): LocalStatus {
+  return {
+    mode: Number(stats.mode),
+    size: Number(stats.size),
+    mtime: stats.mtimeNs,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    device: stats.dev,
+    inode: stats.ino,
+  };
+}
+
 function createEntry(
   path: LocalPath,
   name: LocalName,
-  stats: BigIntStats,
-  systemCalls: SystemCalls,
+  stats: LocalStatus,
+  tools: LocalTools,
 ): Entry {
-  switch (Number(stats.mode) & constants.S_IFMT) {
+  switch (stats.mode & constants.S_IFMT) {
     case constants.S_IFREG:
-      return new LocalFile(path, name, stats, systemCalls);
+      return new LocalFile(path, name, stats, tools);
     case constants.S_IFDIR:
-      return new LocalDirectory(path, name, stats, systemCalls);
+      return new LocalDirectory(path, name, stats, tools);
     case constants.S_IFLNK:
-      return new LocalSymlink(path, name, stats, systemCalls);
+      return new LocalSymlink(path, name, stats, tools);
     default:
       return new LocalUnknown(path, name, stats);
   }
@@ -91,27 +138,27 @@ abstract class LocalMetadata implements EntryMetadata {
   readonly inode: bigint;
   protected readonly path: LocalPath;
 
-  constructor(path: LocalPath, name: LocalName, stats: BigIntStats, size: number) {
+  constructor(path: LocalPath, name: LocalName, stats: LocalStatus, size: number) {
     this.path = path;
     this.name = name.name;
     this.rawName = name.rawName;
-    this.mode = goModeFromPosix(Number(stats.mode));
+    this.mode = goModeFromPosix(stats.mode);
     this.size = size;
-    this.mtime = stats.mtimeNs;
-    this.uid = Number(stats.uid);
-    this.gid = Number(stats.gid);
-    this.device = stats.dev;
-    this.inode = stats.ino;
+    this.mtime = stats.mtime;
+    this.uid = stats.uid;
+    this.gid = stats.gid;
+    this.device = stats.device;
+    this.inode = stats.inode;
   }
 }
 
 class LocalFile extends LocalMetadata implements FileEntry {
   readonly type = 'f';
-  readonly #systemCalls: SystemCalls;
+  readonly #tools: LocalTools;
 
-  constructor(path: LocalPath, name: LocalName, stats: BigIntStats, systemCalls: SystemCalls) {
-    super(path, name, stats, Number(stats.size));
-    this.#systemCalls = systemCalls;
+  constructor(path: LocalPath, name: LocalName, stats: LocalStatus, tools: LocalTools) {
+    super(path, name, stats, stats.size);
+    this.#tools = tools;
   }
 
   get localPath(): LocalPath {
@@ -119,7 +166,7 @@ class LocalFile extends LocalMetadata implements FileEntry {
   }
 
   open(): FileReader {
-    return openLocalFile(this.path, this.#systemCalls);
+    return openLocalFile(this.path, this.#tools.systemCalls);
   }
 
   readWhole(target: Uint8Array): number | undefined {
@@ -129,11 +176,11 @@ class LocalFile extends LocalMetadata implements FileEntry {
 
 class LocalSymlink extends LocalMetadata implements SymlinkEntry {
   readonly type = 's';
-  readonly #systemCalls: SystemCalls;
+  readonly #tools: LocalTools;
 
-  constructor(path: LocalPath, name: LocalName, stats: BigIntStats, systemCalls: SystemCalls) {
-    super(path, name, stats, Number(stats.size));
-    this.#systemCalls = systemCalls;
+  constructor(path: LocalPath, name: LocalName, stats: LocalStatus, tools: LocalTools) {
+    super(path, name, stats, stats.size);
+    this.#tools = tools;
   }
 
   readTarget(): Uint8Array {
@@ -149,7 +196,7 @@ class LocalSymlink extends LocalMetadata implements SymlinkEntry {
       const resolved = realpathSync.native(this.path, { encoding: 'buffer' });
       const stats = lstatSync(resolved, { bigint: true });
       const name = localName(resolved.subarray(resolved.lastIndexOf('/') + 1));
-      return createEntry(localPath(resolved), name, stats, this.#systemCalls);
+      return createEntry(localPath(resolved), name, statusOf(stats), this.#tools);
     } catch (cause) {
       throw sourceError('resolve symlink', this.path.toString(), cause);
     }
@@ -160,26 +207,34 @@ class LocalUnknown extends LocalMetadata implements UnknownEntry {
   readonly type = 'unknown';
   readonly kind: UnknownEntry['kind'];
 
-  constructor(path: LocalPath, name: LocalName, stats: BigIntStats) {
+  constructor(path: LocalPath, name: LocalName, stats: LocalStatus) {
     super(path, name, stats, 0);
-    this.kind = unknownKind(stats);
+    this.kind = unknownKind(stats.mode);
   }
 }
 
-function unknownKind(stats: BigIntStats): UnknownEntry['kind'] {
-  if (stats.isFIFO()) return 'fifo';
-  if (stats.isSocket()) return 'socket';
-  if (stats.isBlockDevice()) return 'block device';
-  return stats.isCharacterDevice() ? 'character device' : 'other';
+function unknownKind(mode: number): UnknownEntry['kind'] {
+  switch (mode & constants.S_IFMT) {
+    case constants.S_IFIFO:
+      return 'fifo';
+    case constants.S_IFSOCK:
+      return 'socket';
+    case constants.S_IFBLK:
+      return 'block device';
+    case constants.S_IFCHR:
+      return 'character device';
+    default:
+      return 'other';
+  }
 }
 
 class LocalDirectory extends LocalMetadata implements DirectoryEntry {
   readonly type = 'd';
-  readonly #systemCalls: SystemCalls;
+  readonly #tools: LocalTools;
 
-  constructor(path: LocalPath, name: LocalName, stats: BigIntStats, systemCalls: SystemCalls) {
+  constructor(path: LocalPath, name: LocalName, stats: LocalStatus, tools: LocalTools) {
     super(path, name, stats, 0);
-    this.#systemCalls = systemCalls;
+    this.#tools = tools;
   }
 
   async readChildren(options: AbortOptions = {}): Promise<readonly Entry[]> {
@@ -198,6 +253,47 @@ class LocalDirectory extends LocalMetadata implements DirectoryEntry {
     return entries;
   }
 
+  async compare(stored: Uint8Array, options: CompareOptions): Promise<ComparedDirectory> {
+    options.signal?.throwIfAborted();
+    const { exceptions, call } = options;
+    const { pace } = this.#tools;
+    const input = { path: this.path, stored, exceptions };
+    if (call !== undefined && pace.isSlow) {
+      return this.#compared(await compareElsewhere(input, call, options), options);
+    }
+    if (stored.length > MAX_LENGTH_AT_ONCE) {
+      return { children: await this.readChildren(options), stored };
+    }
+    return this.#compared(
+      pace.measure(stored.length, () => compareDirectory(input)),
+      options,
+    );
+  }
+
+  async #compared(
+    { local, stored, same }: DirectoryComparison,
+    options: AbortOptions,
+  ): Promise<ComparedDirectory> {
+    if (local === undefined) return { children: await this.readChildren(options), stored };
+    const children = Array.from(this.#listed(local));
+    if (same === undefined) return { children, stored };
+    return { same: { ...same, directories: children.filter((child) => child.type === 'd') } };
+  }
+
+  *#listed({ count, names, nameEnds, records }: LocalListing): Generator<Entry, void, void> {
+    const bytes = Buffer.from(names.buffer, names.byteOffset, names.byteLength);
+    let start = 0;
+    for (let i = 0; i < count; i++) {
+      const end = nameEnds[i]!;
+      let name: LocalName = { name: bytes.toString('utf8', start, end), rawName: undefined };
+      if (name.name.includes(REPLACEMENT_CHARACTER)) name = localName(bytes.subarray(start, end));
+      const path = joinLocalPath(this.path, name.rawName ?? name.name);
+      const status = recordedStatus(records, i * RECORD_WORDS);
+      yield createEntry(path, name, status, this.#tools);
+      start = end;
+    }
+  }
+
   /** Undefined: it vanished since the directory was listed. */
   #child(listed: string | Buffer, typeOf: (name: Buffer) => 'd' | 'f'): Entry | undefined {
     const path = joinLocalPath(this.path, listed);
@@ -205,13 +301,29 @@ class LocalDirectory extends LocalMetadata implements DirectoryEntry {
       typeof listed === 'string' ? { name: listed, rawName: undefined } : localName(listed);
     try {
       const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-      return stats === undefined ? undefined : createEntry(path, name, stats, this.#systemCalls);
+      if (stats === undefined) return undefined;
+      return createEntry(path, name, statusOf(stats), this.#tools);
     } catch (cause) {
       if (systemErrorCode(cause) === 'ENOENT') return undefined;
       const error = sourceError('examine', path.toString(), cause);
       return createErrorEntry(name, typeOf(Buffer.from(listed)), error);
     }
   }
+}
+
+function recordedStatus(records: Uint32Array, record: number): LocalStatus {
+  const word = (place: number): bigint =>
+    (BigInt(records[record + place + 1]!) << 32n) | BigInt(records[record + place]!);
+  const seconds = BigInt.asIntN(64, word(RECORD_SECONDS));
+  return {
+    mode: records[record + RECORD_MODE]!,
+    size: records[record + RECORD_SIZE + 1]! * 2 ** 32 + records[record + RECORD_SIZE]!,
+    mtime: seconds * NANOSECONDS_PER_SECOND + BigInt(records[record + RECORD_NANOSECONDS]!),
+    uid: records[record + RECORD_UID]!,
+    gid: records[record + RECORD_GID]!,
+    device: word(RECORD_DEVICE),
+    inode: word(RECORD_INODE),
+  };
 }
 
 /** Names as strings, or all of them as bytes as soon as one may not be valid UTF-8. */

@@ -2,7 +2,7 @@ import { closeSync, readSync } from 'node:fs';
 import type { ByteRange } from '@longshore/repo';
 import { openRegularFile } from '@longshore/repo/node';
 import { MAX_READ_BYTES, type FileReader } from '../entry.ts';
-import type { LocalPath } from './local-path.ts';
+import type { LocalPath } from './join-local-path.ts';
 import type { SystemCalls } from './system-calls.ts';
 import { sourceError } from './system-error.ts';
 

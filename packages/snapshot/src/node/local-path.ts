@@ -1,8 +1,6 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { decodeGoUtf8 } from '@longshore/repo';
-
-/** A path for `node:fs`: bytes only if it is not valid UTF-8, because strings are several times cheaper. */
-export type LocalPath = string | Buffer;
+import type { LocalPath } from './join-local-path.ts';
 
 export interface LocalName {
   /** Each invalid byte as one U+FFFD. */
@@ -19,13 +17,4 @@ export function localName(bytes: Buffer): LocalName {
 
 export function localPath(bytes: Buffer): LocalPath {
   return isUtf8(bytes) ? bytes.toString() : bytes;
-}
-
-const SEPARATOR = Buffer.from('/');
-
-export function joinLocalPath(directory: LocalPath, name: string | Uint8Array): LocalPath {
-  if (typeof directory === 'string' && typeof name === 'string') {
-    return directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`;
-  }
-  return Buffer.concat([Buffer.from(directory), SEPARATOR, Buffer.from(name)]);
 }

@@ -49,6 +49,12 @@ export class IgnoreContext {
     this.#oneFileSystem = oneFileSystem;
   }
 
+  /** True if no entry can be left out, whatever it is called and however large it is. */
+  get excludesNothing(): boolean {
+    const isPlain = this.#rules.length === 0 && this.#maxFileSize <= 0 && !this.#oneFileSystem;
+    return isPlain && (this.#parent?.excludesNothing ?? true);
+  }
+
   /** Names of the files that hold more rules in a directory below this context. */
   ignoreFileNames(definedPolicy: Policy | undefined): readonly string[] {
     if (definedPolicy === undefined) return this.#ignoreFileNames;

@@ -19,6 +19,13 @@ export interface DirectoryRules {
   readonly isCacheDirectory: boolean;
 }
 
+/** Names of entries that decide about others, so that {@link directoryRules} has to see them. */
+export function ruleNames(parent: IgnoreContext, { policy, definedPolicy }: PolicyNode): string[] {
+  const names = [...parent.ignoreFileNames(definedPolicy)];
+  if (storesCacheDirectoriesEmpty(policy)) names.push(CACHE_DIRECTORY_TAG_NAME);
+  return names;
+}
+
 /**
  * Reads what a directory itself says about its entries: ignore files and a cache tag. SOURCE_UNREADABLE if
  * one of them cannot be read or holds a malformed rule.

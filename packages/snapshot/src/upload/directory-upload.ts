@@ -1,19 +1,23 @@
 import { describeError, type ObjectID } from '@longshore/repo';
 import type { ActionPlace } from '../actions/snapshot-actions.ts';
+import { isDamage } from '../damage.ts';
 import { DirManifestBuilder } from '../dir-manifest-builder.ts';
 import { encodeDirManifest, type DirEntry, type IncompleteReason } from '../dir-manifest.ts';
 import {
   isPlaceholderName,
+  type ComparedDirectory,
   type DirectoryEntry,
   type Entry,
   type EntryMetadata,
   type ErrorEntry,
   type FileEntry,
+  type SameDirectory,
   type SymlinkEntry,
 } from '../entry.ts';
 import { IgnoreContext } from '../policy/ignore-context.ts';
 import { metadataCompressor } from '../policy/compressor-choice.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
+import type { StoredListing } from '../stored-listing.ts';
 import { isUnchanged } from '../unchanged.ts';
 import {
   FileUpload,
@@ -21,8 +25,9 @@ import {
   type FileUploadOptions,
   type UploadedFile,
 } from './file-upload.ts';
-import { directoryRules } from './directory-rules.ts';
-import { PreviousDirectory } from './previous-directory.ts';
+import { DirectoryPrefetch } from './directory-prefetch.ts';
+import { directoryRules, ruleNames, type DirectoryRules } from './directory-rules.ts';
+import { PreviousDirectory, storedFiles, type StoredDirectory } from './previous-directory.ts';
 import { SMALL_FILE_LENGTH, type SmallFileOutcome } from './small-file-batcher.ts';
 import { FailFastError, type UploadRun } from './upload-run.ts';
 
@@ -35,7 +40,7 @@ export interface DirectoryUploadParameters {
   /** Ignore rules of the directories above. */
   readonly parentContext: IgnoreContext;
   /** The same directory in previous snapshots, in the order in which they are asked. */
-  readonly previous: readonly PreviousDirectory[];
+  readonly previous: readonly StoredDirectory[];
 }
 
 /** Uploads one directory: its entries, then its manifest. */
@@ -45,7 +50,11 @@ export class DirectoryUpload {
   readonly #path: string;
   readonly #policyNode: PolicyNode;
   #parentContext: IgnoreContext;
-  readonly #previous: readonly PreviousDirectory[];
+  #stored: readonly StoredDirectory[];
+  #previous: readonly PreviousDirectory[] = [];
+  /** Its files and symlinks are this directory's, all of them as they are. */
+  #takenOver: Uint8Array | undefined;
+  #prefetch: DirectoryPrefetch | undefined;
   readonly #builder: DirManifestBuilder = new DirManifestBuilder();
   readonly #activeDirectories: Set<DirectoryUpload> = new Set();
   readonly #activeFiles: Map<FileEntry, FileUpload> = new Map();
@@ -63,7 +72,7 @@ export class DirectoryUpload {
     this.#path = parameters.path;
     this.#policyNode = parameters.policyNode;
     this.#parentContext = parameters.parentContext;
-    this.#previous = parameters.previous;
+    this.#stored = parameters.previous;
   }
 
   /** The directory's own entry. Throws if the directory cannot be listed or its manifest not be written. */
@@ -111,6 +120,7 @@ export class DirectoryUpload {
       }
     }
     const builder = this.#builder.clone();
+    this.#addTakenOver(builder);
     for (const [child, entry] of partial) {
       const isActive =
         child instanceof DirectoryUpload
@@ -122,14 +132,94 @@ export class DirectoryUpload {
   }
 
   async #uploadChildren(directory: DirectoryEntry): Promise<number> {
-    const children = await directory.readChildren({ signal: this.#run.signal });
-    const { context, isCacheDirectory } = this.#run.applyIgnoreRules
-      ? directoryRules(this.#parentContext, this.#path, this.#policyNode, children)
-      : { context: this.#parentContext, isCacheDirectory: false };
+    const compared = await this.#compare(directory);
+    if (compared?.same !== undefined && this.#takeOverAll(compared.same)) {
+      const { directories, fileCount } = compared.same;
+      await this.#startChildren(directories, directory, this.#rules([]).context);
+      return fileCount + directories.length;
+    }
+    // What was lent has come back, perhaps in another place.
+    const latest = compared?.same?.listing.bytes ?? compared?.stored;
+    const children =
+      compared?.children ?? (await directory.readChildren({ signal: this.#run.signal }));
+    this.#parsePrevious(latest);
+    const { context, isCacheDirectory } = this.#rules(children);
     if (isCacheDirectory) {
       this.#run.counters.excludedDirCount += 1;
       return 0;
     }
+    await this.#startChildren(children, directory, context);
+    return children.length;
+  }
+
+  #rules(children: readonly Entry[]): DirectoryRules {
+    return this.#run.applyIgnoreRules
+      ? directoryRules(this.#parentContext, this.#path, this.#policyNode, children)
+      : { context: this.#parentContext, isCacheDirectory: false };
+  }
+
+  /** Undefined: the entries have to be looked at one by one. */
+  async #compare(directory: DirectoryEntry): Promise<ComparedDirectory | undefined> {
+    const [latest] = this.#stored;
+    const { signal, applyIgnoreRules, takesOverDirectories } = this.#run;
+    if (latest === undefined || directory.compare === undefined || !takesOverDirectories) {
+      return undefined;
+    }
+    if (!this.#rules([]).context.excludesNothing) return undefined;
+    const exceptions = applyIgnoreRules ? ruleNames(this.#parentContext, this.#policyNode) : [];
+    const { call } = this.#run.writer.contents;
+    return directory.compare(latest.stream, { exceptions, call, signal });
+  }
+
+  /** False if that cannot be: then nothing is. */
+  #takeOverAll(same: SameDirectory): boolean {
+    const { counters, onEvent, writer } = this.#run;
+    const { listing, contentKeys, keyLength, fileCount, totalSize } = same;
+    const [latest, ...others] = this.#stored;
+    if (latest === undefined) return false;
+    const previous = readPrevious(latest.objectID, listing);
+    if (previous?.reusableSummary === undefined) return false;
+    if (!writer.contents.areLive(contentKeys, keyLength)) return false;
+    this.#previous = [previous, ...PreviousDirectory.parse(others, this.#run.onPreviousUnreadable)];
+    this.#stored = [];
+    this.#takenOver = listing.bytes;
+    counters.cachedFiles += fileCount;
+    counters.totalSize += totalSize;
+    onEvent({ type: 'directory-cached', path: this.#path, files: fileCount, size: totalSize });
+    return true;
+  }
+
+  #parsePrevious(latest: Uint8Array | undefined): void {
+    const stored = this.#stored.map((directory, index) =>
+      index === 0 && latest !== undefined ? { ...directory, stream: latest } : directory,
+    );
+    this.#stored = [];
+    this.#previous = PreviousDirectory.parse(stored, this.#run.onPreviousUnreadable);
+  }
+
+  #addTakenOver(builder: DirManifestBuilder): void {
+    const [previous] = this.#previous;
+    if (this.#takenOver === undefined || previous === undefined) return;
+    for (const entry of storedFiles(previous.objectID, this.#takenOver)) builder.add(entry);
+  }
+
+  async #startChildren(
+    children: readonly Entry[],
+    directory: DirectoryEntry,
+    context: IgnoreContext,
+  ): Promise<void> {
+    this.#prefetch = new DirectoryPrefetch(
+      this.#run.writer,
+      children.flatMap((child) =>
+        child.type === 'd'
+          ? this.#previousEntries(child).flatMap(({ type, objectID }) =>
+              type === 'd' ? (objectID ?? []) : [],
+            )
+          : [],
+      ),
+      this.#run.signal,
+    );
+    await this.#prefetch.fillCache();
     try {
       for (const child of children) {
         if (this.#failure !== undefined || this.#run.incompleteReason() !== undefined) break;
@@ -150,7 +240,6 @@ export class DirectoryUpload {
       } while (this.#tasks.size > 0);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
-    return children.length;
   }
 
   #childPath(name: string): string {
@@ -240,7 +329,7 @@ export class DirectoryUpload {
         path,
         policyNode,
         parentContext: context,
-        previous: await this.#run.previousDirectories(this.#previousEntries(child)),
+        previous: await this.#run.storedDirectories(this.#previousEntries(child), this.#prefetch),
       });
       this.#activeDirectories.add(upload);
       this.#add(await upload.run());
@@ -382,7 +471,8 @@ export class DirectoryUpload {
   #repeatedDirectory(): PreviousDirectory | undefined {
     const previous = this.#previous[0];
     if (previous === undefined || this.#repeated !== this.#added) return undefined;
-    if (this.#added === 0 || this.#added !== previous.entries.size || this.#failures > 0) {
+    const isEmpty = this.#added === 0 && this.#takenOver === undefined;
+    if (isEmpty || this.#added !== previous.entries.size || this.#failures > 0) {
       return undefined;
     }
     return this.#run.isStored(previous.objectID) ? previous : undefined;
@@ -428,6 +518,9 @@ export class DirectoryUpload {
     const repeated = incomplete === undefined ? this.#repeatedDirectory() : undefined;
     const summary = repeated?.reusableSummary;
     if (repeated === undefined || summary === undefined) {
+      this.#addTakenOver(this.#builder);
+      // A checkpoint from now on finds them in the builder.
+      this.#takenOver = undefined;
       return this.#store(this.#builder, incomplete);
     }
     return { ...storedEntry(this.#directory, repeated.objectID), size: 0, summary };
@@ -444,6 +537,16 @@ export class DirectoryUpload {
       signal,
     });
     return { ...storedEntry(this.#directory, objectID), size: 0, summary: manifest.summary };
+  }
+}
+
+/** Undefined if it is damaged: the way through each entry says so. */
+function readPrevious(objectID: ObjectID, listing: StoredListing): PreviousDirectory | undefined {
+  try {
+    return PreviousDirectory.ofListing(objectID, listing);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return undefined;
   }
 }
 

@@ -1,38 +1,91 @@
-import { objectReference, type ContentID, type ObjectID, type Repository } from '@longshore/repo';
+import { describeError, type ObjectID, type Repository } from '@longshore/repo';
 import type { DirEntry, DirManifest, DirSummary } from '../dir-manifest.ts';
-import { readDirectory } from '../repository-entry.ts';
+import { parseDirectoryStream } from '../directory-stream.ts';
+import { readDirectoryStream } from '../repository-entry.ts';
+import { listedEntry, listedSummary } from '../listed-entry.ts';
+import type { StoredListing } from '../stored-listing.ts';
+import type { DirectoryPrefetch } from './directory-prefetch.ts';
 
-/** Subdirectories whose manifests are fetched together. */
-const MAX_READ_AHEAD = 1000;
+/** A directory of an earlier snapshot as it is stored, not looked at yet. */
+export interface StoredDirectory {
+  readonly name: string;
+  readonly objectID: ObjectID;
+  readonly stream: Uint8Array;
+}
 
-/** They will be asked for one after another. What cannot be read fails then. */
-async function readSubdirectoriesAhead(
-  { contents }: Repository,
-  { entries }: DirManifest,
-  signal: AbortSignal,
-): Promise<void> {
-  const ids: ContentID[] = [];
-  for (const { type, objectID } of entries) {
-    if (type === 'd' && objectID !== undefined) ids.push(objectReference(objectID).contentID);
-    if (ids.length === MAX_READ_AHEAD) break;
+export type OnUnreadable = (name: string, error: string) => void;
+
+export interface LoadOptions {
+  /** Has perhaps read them already. */
+  readonly prefetch: DirectoryPrefetch | undefined;
+  readonly onUnreadable: OnUnreadable;
+  readonly signal: AbortSignal;
+}
+
+/** The directory objects of `entries`, each once. One that cannot be read is passed over. */
+export async function loadStoredDirectories(
+  repository: Repository,
+  entries: readonly DirEntry[],
+  { prefetch, onUnreadable, signal }: LoadOptions,
+): Promise<readonly StoredDirectory[]> {
+  const loaded: StoredDirectory[] = [];
+  for (const { type, name, objectID } of entries) {
+    if (type !== 'd' || objectID === undefined) continue;
+    if (loaded.some((other) => other.objectID === objectID)) continue;
+    try {
+      const stream =
+        (await prefetch?.take(objectID)) ??
+        (await readDirectoryStream(repository, objectID, { signal }));
+      loaded.push({ name, objectID, stream });
+    } catch (error) {
+      signal.throwIfAborted();
+      onUnreadable(name, describeError(error));
+    }
   }
-  try {
-    if (ids.length > 1) await contents.readAhead(ids, { signal });
-  } catch {
-    signal.throwIfAborted();
-  }
+  return loaded;
 }
 
 /** A directory as an earlier snapshot holds it: asked for entries that did not change since. */
 export class PreviousDirectory {
   readonly objectID: ObjectID;
+  /** By name; only the directories if the rest was taken over as it is. */
   readonly entries: ReadonlyMap<string, DirEntry>;
-  readonly #manifest: DirManifest;
+  readonly #summary: DirSummary;
+  /** No two of its entries have one name. */
+  readonly #isUnique: boolean;
 
-  constructor(objectID: ObjectID, manifest: DirManifest) {
+  private constructor(objectID: ObjectID, { entries, summary }: DirManifest) {
     this.objectID = objectID;
-    this.entries = new Map(manifest.entries.map((entry) => [entry.name, entry]));
-    this.#manifest = manifest;
+    this.entries = new Map(entries.map((entry) => [entry.name, entry]));
+    this.#summary = summary;
+    this.#isUnique = this.entries.size === entries.length;
+  }
+
+  /** All that can be parsed. */
+  static parse(
+    stored: readonly StoredDirectory[],
+    onUnreadable: OnUnreadable,
+  ): readonly PreviousDirectory[] {
+    return stored.flatMap(({ name, objectID, stream }) => {
+      try {
+        const manifest = parseDirectoryStream(stream, `directory ${objectID}`);
+        return [new PreviousDirectory(objectID, manifest)];
+      } catch (error) {
+        onUnreadable(name, describeError(error));
+        return [];
+      }
+    });
+  }
+
+  /** With just the entries of `listing`: the directories, while the rest is taken over as it is. Throws if it is damaged. */
+  static ofListing(objectID: ObjectID, listing: StoredListing): PreviousDirectory {
+    const what = `directory ${objectID}`;
+    return new PreviousDirectory(objectID, {
+      entries: Array.from({ length: listing.count }, (_, index) =>
+        listedEntry(listing, index, what),
+      ),
+      summary: listedSummary(listing, what),
+    });
   }
 
   /**
@@ -40,39 +93,20 @@ export class PreviousDirectory {
    * everything, and no two of its entries have one name.
    */
   get reusableSummary(): DirSummary | undefined {
-    const { entries, summary } = this.#manifest;
-    const { incomplete, numFailed, numIgnoredErrors, errors } = summary;
+    const { incomplete, numFailed, numIgnoredErrors, errors } = this.#summary;
     const isWhole = incomplete === undefined && numFailed === 0 && numIgnoredErrors === 0;
-    const isPlain = errors.length === 0 && this.entries.size === entries.length;
-    return isWhole && isPlain ? summary : undefined;
-  }
-
-  /** The directory objects of `entries`, each once. One that cannot be read matches nothing. */
-  static async load(
-    repository: Repository,
-    entries: readonly DirEntry[],
-    onUnreadable: (entry: DirEntry, error: unknown) => void,
-    signal: AbortSignal,
-  ): Promise<readonly PreviousDirectory[]> {
-    const loaded: PreviousDirectory[] = [];
-    for (const entry of entries) {
-      const { objectID } = entry;
-      if (entry.type !== 'd' || objectID === undefined) continue;
-      if (loaded.some((other) => other.objectID === objectID)) continue;
-      try {
-        const manifest = await readDirectory(repository, objectID, { signal });
-        loaded.push(new PreviousDirectory(objectID, manifest));
-        await readSubdirectoriesAhead(repository, manifest, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        onUnreadable(entry, error);
-      }
-    }
-    return loaded;
+    return isWhole && errors.length === 0 && this.#isUnique ? this.#summary : undefined;
   }
 
   /** The entries called `name`, in the order in which the snapshots are asked. */
   static find(previous: readonly PreviousDirectory[], name: string): readonly DirEntry[] {
     return previous.flatMap(({ entries }) => entries.get(name) ?? []);
   }
+}
+
+/** All entries of a stream but the directories. */
+export function storedFiles(objectID: ObjectID, stream: Uint8Array): readonly DirEntry[] {
+  return parseDirectoryStream(stream, `directory ${objectID}`).entries.filter(
+    ({ type }) => type !== 'd',
+  );
 }

@@ -9,6 +9,13 @@ export type UploadEvent =
   | { readonly type: 'file-finished'; readonly path: string; readonly size: number }
   /** Taken over from a previous snapshot without reading. */
   | { readonly type: 'file-cached'; readonly path: string; readonly size: number }
+  /** All `files` files and symlinks of a directory were taken over at once: instead of an event for each. */
+  | {
+      readonly type: 'directory-cached';
+      readonly path: string;
+      readonly files: number;
+      readonly size: number;
+    }
   /** Hidden by an ignore rule, the size limit or a file system boundary. */
   | {
       readonly type: 'entry-excluded';

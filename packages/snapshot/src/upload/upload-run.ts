@@ -16,8 +16,13 @@ import { isPlaceholderName, type DirectoryEntry, type Entry, type FileEntry } fr
 import { fileCompressor, metadataCompressor } from '../policy/compressor-choice.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
+import type { DirectoryPrefetch } from './directory-prefetch.ts';
 import type { FileUploadEnvironment, FileUploadOptions } from './file-upload.ts';
-import { PreviousDirectory } from './previous-directory.ts';
+import {
+  loadStoredDirectories,
+  type OnUnreadable,
+  type StoredDirectory,
+} from './previous-directory.ts';
 import { SmallFileBatcher } from './small-file-batcher.ts';
 import { newUploadCounters, type UploadCounters } from './upload-counters.ts';
 import type { UploadEvent } from './upload-events.ts';
@@ -129,16 +134,21 @@ export class UploadRun {
     return found;
   }
 
-  previousDirectories(entries: readonly DirEntry[]): Promise<readonly PreviousDirectory[]> {
-    const { writer, signal, onEvent } = this;
-    return PreviousDirectory.load(
-      writer,
-      entries,
-      ({ name }, error) => {
-        onEvent({ type: 'previous-unreadable', name, error: describeError(error) });
-      },
-      signal,
-    );
+  storedDirectories(
+    entries: readonly DirEntry[],
+    prefetch?: DirectoryPrefetch,
+  ): Promise<readonly StoredDirectory[]> {
+    const { writer, signal, onPreviousUnreadable: onUnreadable } = this;
+    return loadStoredDirectories(writer, entries, { prefetch, onUnreadable, signal });
+  }
+
+  readonly onPreviousUnreadable: OnUnreadable = (name, error) => {
+    this.onEvent({ type: 'previous-unreadable', name, error });
+  };
+
+  /** False: each file is decided on by itself, whatever its directory looks like. */
+  get takesOverDirectories(): boolean {
+    return !this.checksStorage && !(this.#options.forceHashPercent > 0);
   }
 
   /** Whether objects that are taken over are looked for in the storage: see {@link isIntact}. */

@@ -117,7 +117,7 @@ async function uploadRoot(
     path: '',
     policyNode: options.policy,
     parentContext: IgnoreContext.EMPTY,
-    previous: await run.previousDirectories(
+    previous: await run.storedDirectories(
       (options.previous ?? []).flatMap(({ rootEntry }) => rootEntry ?? []),
     ),
   });

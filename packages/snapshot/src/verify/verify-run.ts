@@ -11,7 +11,7 @@ import { positiveCount } from '../count-option.ts';
 import { atPath, isDamage } from '../damage.ts';
 import type { DirEntry } from '../dir-manifest.ts';
 import { PackLengths, unindexed } from './pack-lengths.ts';
-import { RecentMap } from './recent-map.ts';
+import { RecentLengths } from './recent-lengths.ts';
 import type { VerifyError, VerifyOptions, VerifyResult } from './verify-options.ts';
 
 const DEFAULT_PARALLEL = 8;
@@ -30,9 +30,9 @@ export class VerifyRun {
   readonly parallel: number;
   readonly memoryLimit: number;
   /** The size that the first entry of each object gave. */
-  readonly seenObjects: RecentMap<ObjectID, number>;
+  readonly seenObjects: RecentLengths;
   /** Bytes of each content that was read and is sound. */
-  readonly readLengths: RecentMap<ContentID, number>;
+  readonly readLengths: RecentLengths;
   directories = 0;
   files = 0;
   fileBytes = 0;
@@ -64,8 +64,8 @@ export class VerifyRun {
         : AbortSignal.any([options.signal, this.failure.signal]);
     this.parallel = positiveCount('parallel', options.parallel ?? DEFAULT_PARALLEL);
     this.memoryLimit = positiveCount('memoryLimit', options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);
-    this.seenObjects = new RecentMap(positiveCount('maxRemembered', maxRemembered));
-    this.readLengths = new RecentMap(maxRemembered);
+    this.seenObjects = new RecentLengths(positiveCount('maxRemembered', maxRemembered));
+    this.readLengths = new RecentLengths(maxRemembered);
     this.#maxErrors = maxErrors < 0 ? Number.POSITIVE_INFINITY : Math.max(1, maxErrors);
   }
 

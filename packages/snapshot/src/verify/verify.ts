@@ -23,7 +23,7 @@ import { ErrorLimitReached, VerifyRun } from './verify-run.ts';
  * index and lies within a pack that the storage lists. Directories, and a share of the files, are also read, decrypted
  * and hashed. Damage is in the result; a storage that fails is thrown.
  *
- * Peak memory is `memoryLimit` + one number for each pack + some 100 bytes for each remembered object and content + two
+ * Peak memory is `memoryLimit` + one number for each pack + some 35 bytes for each remembered object and content + two
  * waves of at most 16 384 chunks.
  */
 export async function verifySnapshots(

@@ -51,6 +51,11 @@ class IndexV1 implements PackIndex {
     return recordToInfo(record, contentID);
   }
 
+  isDeleted(entry: number): boolean {
+    invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
+    return this.#view.getUint8(this.#keys.offsetOf(entry) + this.keySize + 12) >= 0x80;
+  }
+
   readRecord(entry: number, target: IndexRecord, key?: Uint8Array): void {
     invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
     const view = this.#view;

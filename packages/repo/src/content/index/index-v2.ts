@@ -75,6 +75,11 @@ class IndexV2 implements PackIndex {
     return recordToInfo(record, contentID);
   }
 
+  isDeleted(entry: number): boolean {
+    invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
+    return this.#view.getUint8(this.#keys.offsetOf(entry) + this.keySize + 4) >= 0x80;
+  }
+
   readRecord(entry: number, target: IndexRecord, key?: Uint8Array): void {
     invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
     const view = this.#view;

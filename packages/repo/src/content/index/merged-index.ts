@@ -1,5 +1,5 @@
 import { LongshoreError } from '../../errors.ts';
-import type { ContentID, ContentPrefix } from '../content-id.ts';
+import { decodeContentKey, type ContentID, type ContentPrefix } from '../content-id.ts';
 import { compareContentInfo, type ContentInfo } from '../content-info.ts';
 import type { IterateContentsOptions } from '../content-reader.ts';
 import { ContentKeyEncoder } from './content-key.ts';
@@ -43,6 +43,22 @@ export class MergedIndex {
       if (winner === undefined || compareContentInfo(info, winner) > 0) winner = info;
     }
     return winner === undefined || this.#isHidden(winner) ? undefined : winner;
+  }
+
+  /** Whether there is a winning entry and it is not deleted: without making an object, in nearly all cases. */
+  isLive(key: Uint8Array): boolean {
+    let only: { readonly index: PackIndex; readonly entry: number } | undefined;
+    for (const index of this.indexes) {
+      const entry = index.indexOf(key);
+      if (entry < 0) continue;
+      if (only !== undefined) {
+        const id = decodeContentKey(key);
+        const info = id === undefined ? undefined : this.find(id);
+        return info !== undefined && !info.deleted;
+      }
+      only = { index, entry };
+    }
+    return only !== undefined && !only.index.isDeleted(only.entry);
   }
 
   /** In key order. INVALID_ARGUMENT if the prefix is not one that contents have. */

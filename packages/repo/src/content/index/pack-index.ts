@@ -19,6 +19,8 @@ export interface PackIndex {
   keyAt(entry: number): Uint8Array;
   /** `contentID`, if the caller has it, saves making it from the key. */
   infoAt(entry: number, contentID?: ContentID): ContentInfo;
+  /** Nothing else of the entry is looked at. */
+  isDeleted(entry: number): boolean;
   /** Fills a record; its key is a view, made here unless the caller has it. */
   readRecord(entry: number, target: IndexRecord, key?: Uint8Array): void;
   /** The first entry whose key is not below `key`, which may be of any length; `entryCount` if none. */

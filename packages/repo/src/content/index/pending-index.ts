@@ -48,6 +48,12 @@ export class PendingIndex {
     if (table.length * 4 > this.#slots.length * 3) this.#grow(table);
   }
 
+  hasKey(key: Uint8Array): boolean {
+    const table = this.#table;
+    if (table === undefined || key.length !== table.keySize) return false;
+    return this.#slots[this.#slotOf(table, key)] !== EMPTY;
+  }
+
   find(id: ContentID): ContentInfo | undefined {
     const table = this.#table;
     if (table === undefined) return undefined;

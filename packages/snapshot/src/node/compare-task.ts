@@ -1,0 +1,44 @@
+import type { AbortOptions, ThreadCall } from '@longshore/repo';
+import {
+  compareDirectory,
+  type ComparisonInput,
+  type DirectoryComparison,
+} from './compare-directory.ts';
+
+/** {@link compareDirectory} on a thread of the engine: the stored bytes move there and back. */
+export async function compareElsewhere(
+  input: ComparisonInput,
+  call: ThreadCall,
+  options: AbortOptions,
+): Promise<DirectoryComparison> {
+  const stored = ownBytes(input.stored);
+  const output = await call(
+    { module: import.meta.url, input: { ...input, stored }, moved: [stored.buffer] },
+    options,
+  );
+  return output as DirectoryComparison;
+}
+
+/** What the thread does. */
+export function run(input: ComparisonInput): {
+  readonly output: DirectoryComparison;
+  readonly moved: readonly ArrayBuffer[];
+} {
+  const output = compareDirectory(input);
+  const { local, stored, same } = output;
+  const moved = [
+    stored.buffer,
+    ...(local === undefined
+      ? []
+      : [local.names.buffer, local.nameEnds.buffer, local.records.buffer]),
+    ...(same === undefined ? [] : [same.contentKeys.buffer, same.listing.rows.buffer]),
+  ];
+  return { output, moved: moved.filter((buffer) => buffer instanceof ArrayBuffer) };
+}
+
+/** Bytes that nothing else shares the buffer of. */
+function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+  return isOwn ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+}
