@@ -15,8 +15,9 @@ const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: {
     main: 'packages/cli/dist/main.js',
-    // Started by its name, next to the file that starts it.
+    // Started and imported by their names, next to the files that do so.
     'content-worker': 'packages/repo/dist/node/content-worker.js',
+    'compare-task': 'packages/snapshot/dist/node/compare-task.js',
   },
   outdir: 'packages/cli/bundle',
   bundle: true,

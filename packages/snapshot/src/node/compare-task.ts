@@ -5,6 +5,12 @@ import {
   type DirectoryComparison,
 } from './compare-directory.ts';
 
+/** This module for a thread to import. Named and not `import.meta.url`: in a bundle that is a file with other exports. */
+const MODULE: string = new URL(
+  `./compare-task.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`,
+  import.meta.url,
+).href;
+
 /** {@link compareDirectory} on a thread of the engine: the stored bytes move there and back. */
 export async function compareElsewhere(
   input: ComparisonInput,
@@ -13,7 +19,7 @@ export async function compareElsewhere(
 ): Promise<DirectoryComparison> {
   const stored = ownBytes(input.stored);
   const output = await call(
-    { module: import.meta.url, input: { ...input, stored }, moved: [stored.buffer] },
+    { module: MODULE, input: { ...input, stored }, moved: [stored.buffer] },
     options,
   );
   return output as DirectoryComparison;
