@@ -64,8 +64,8 @@ export function digestOf(context: BenchContext, { tree }: DatasetFolder): TreeDi
   return digest;
 }
 
-export function noteOf({ key, about, files, bytes }: DatasetFolder): DatasetNote {
-  return { key, about, files, bytes };
+export function noteOf({ key, about, scale, files, bytes }: DatasetFolder): DatasetNote {
+  return { key, about: scale === 1 ? about : `${about}; ${scale} times that`, files, bytes };
 }
 
 /** Seconds that a program may still take: the rest of the time, and a minute in any case. */

@@ -311,6 +311,8 @@ export class WorkerPreparer implements ContentPreparer {
   }
 }
 
+const YOUNG_GENERATION_MB = 8;
+
 /** A thread that waits for its setup. It does not hold the process open. */
 export function startContentThread(): Worker {
   const fromSource = import.meta.url.endsWith('.ts');
@@ -318,6 +320,8 @@ export function startContentThread(): Worker {
   const thread = new Worker(url, {
     name: 'longshore-content',
     execArgv: fromSource ? ['--conditions=longshore-source'] : [],
+    // What a batch leaves behind dies young; more room for it would only stay.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
   });
   // Work in flight holds the process open by itself; an idle worker must not.
   thread.unref();
