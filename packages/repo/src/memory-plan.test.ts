@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { planMemory } from './memory-plan.ts';
+import { mostWorkers, planMemory } from './memory-plan.ts';
 
 /** Slots and packs of the default format. */
 const DEFAULT_FORMAT = { slotSize: 9 * 1024 ** 2, packSize: 20 * 1024 ** 2 };
@@ -31,6 +31,7 @@ it('stays below every limit that can be met, with more threads the higher it is'
       const [lowPlan, highPlan] = [low, high].map((limit) => planMemory({ ...demand, limit }));
       expect(lowPlan!.peakBytes).toBeLessThanOrEqual(Math.max(low, least));
       expect(highPlan!.workers).toBeGreaterThanOrEqual(lowPlan!.workers);
+      expect(lowPlan!.workers).toBeLessThanOrEqual(mostWorkers(low, demand.workers));
       // A slot each for what is hashed, what is read and what is on its way, and buffers for both kinds of pack.
       expect(lowPlan!.slots).toBeGreaterThanOrEqual(3);
       expect(lowPlan!.packBuffers).toBeGreaterThanOrEqual(2);

@@ -55,6 +55,12 @@ export interface MemoryPlan {
   readonly peakBytes: number;
 }
 
+/** Threads that no plan below the limit has more of, at least one. */
+export function mostWorkers(limit: number | undefined, workers: number): number {
+  if (limit === undefined) return workers;
+  return Math.max(1, Math.min(workers, Math.floor((limit - BASE_BYTES) / WORKER_BYTES)));
+}
+
 type Shape = Omit<MemoryPlan, 'readBufferLength' | 'readBytes' | 'peakBytes'>;
 
 /**

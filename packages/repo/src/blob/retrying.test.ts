@@ -50,6 +50,39 @@ it('waits longer when the storage asks for less traffic', async () => {
   expect(time.sleeps).toEqual([400]);
 });
 
+it('has half as many calls under way after the storage asked for less traffic', async () => {
+  const time = createManualTime();
+  const memory = createMemoryStorage({ clock: time.clock });
+  let running = 0;
+  let most = 0;
+  let refused = 0;
+  const storage = createRetryingStorage(
+    {
+      ...memory,
+      async putBlob(...parameters) {
+        most = Math.max(most, ++running);
+        try {
+          await new Promise(setImmediate);
+          if (running === 8 && refused++ === 0) throw throttled;
+          await memory.putBlob(...parameters);
+        } finally {
+          running -= 1;
+        }
+      },
+    },
+    { clock: time.clock, sleep: time.sleep, random: () => 0 },
+  );
+  const putMany = (count: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, n) => storage.putBlob(parseBlobID(`p${n}`), data)),
+    );
+  await putMany(8);
+  expect([most, refused]).toEqual([8, 1]);
+  most = 0;
+  await putMany(7);
+  expect(most).toBeLessThan(7);
+});
+
 it('spreads delays by the random number and never exceeds the longest', async () => {
   const { storage, time } = setUp(
     [{ operation: 'delete', times: 6, fault: { kind: 'error-before' } }],

@@ -3,6 +3,7 @@ import type { Bytes } from '../bytes.ts';
 import type { Clock, Sleep } from '../clock.ts';
 import { NANOSECONDS_PER_MILLISECOND } from '../clock.ts';
 import { errorCode, hasCode, LongshoreError } from '../errors.ts';
+import { AdaptiveLimit } from './adaptive-limit.ts';
 import { decorateStorage } from './decorate-storage.ts';
 import type { StorageOperation } from './decorate-storage.ts';
 import type { RandomNumber } from './seeded-random.ts';
@@ -55,7 +56,8 @@ export interface RetryingStorageOptions {
 }
 
 /**
- * Repeats calls that failed with a `retryable` error. Every other error, and an abort, passes at once. When
+ * Repeats calls that failed with a `retryable` error, and has fewer under way at once while the storage answers
+ * STORAGE_THROTTLED. Every other error, and an abort, passes at once. When
  * the attempts are used up the last error is thrown unchanged.
  */
 export function createRetryingStorage(
@@ -108,6 +110,8 @@ export function createRetryingStorage(
 class Retrying {
   readonly #options: RetryingStorageOptions;
   readonly #policy: RetryPolicy;
+  /** Of everything but listings, which go one page after the other. */
+  readonly #limit: AdaptiveLimit = new AdaptiveLimit();
 
   constructor(options: RetryingStorageOptions) {
     this.#options = options;
@@ -123,14 +127,23 @@ class Retrying {
     signal: AbortSignal | undefined,
     run: () => Promise<T>,
   ): Promise<T> {
-    const startedAt = this.#options.clock();
+    let startedAt: bigint | undefined;
     for (let attempt = 1; ; attempt++) {
-      signal?.throwIfAborted();
+      const limited = await this.#limit.enter(abortOptions(signal));
+      startedAt ??= this.#options.clock();
+      let failure: { readonly error: unknown };
       try {
-        return await run();
+        const result = await run();
+        limited.succeeded();
+        return result;
       } catch (error) {
-        await this.#pause({ operation, target, attempt, startedAt, error, signal });
+        if (hasCode(error, 'STORAGE_THROTTLED')) limited.throttled();
+        failure = { error };
+      } finally {
+        limited.leave();
       }
+      const { error } = failure;
+      await this.#pause({ operation, target, attempt, startedAt, error, signal });
     }
   }
 

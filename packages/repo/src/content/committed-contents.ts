@@ -88,7 +88,7 @@ export class CommittedContents implements ContentReader {
   }
 
   /** What is not in the index is passed over. */
-  async readAhead(ids: Iterable<ContentID>, options: AbortOptions = {}): Promise<void> {
+  async readAhead(ids: Iterable<ContentID>, options: ReadContentsOptions = {}): Promise<void> {
     const infos = Array.from(ids, (id) => this.contentInfo(id)).filter(
       (info) => info !== undefined,
     );

@@ -5,6 +5,8 @@
 export interface ContentCache {
   /** The bytes that were put under `key`, owned by the caller; undefined if they are not there or not intact. */
   get(key: string): Promise<Uint8Array | undefined>;
+  /** Whether `get` would likely find something; nothing is read for it. */
+  has(key: string): Promise<boolean>;
   /** `data` is borrowed until the promise resolves. The same key always stands for the same bytes. */
   put(key: string, data: Uint8Array): Promise<void>;
 }
@@ -32,6 +34,9 @@ export function createMemoryCache(maxBytes: number): ContentCache {
       if (data === undefined) return undefined;
       append(key, data);
       return data.slice();
+    },
+    async has(key) {
+      return entries.has(key);
     },
     async put(key, data) {
       remove(key);

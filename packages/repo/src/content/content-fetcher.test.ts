@@ -272,6 +272,7 @@ describe('a cache', () => {
     for (const length of [528, 527, 0]) {
       const cache: ContentCache = {
         get: async () => new Uint8Array(length),
+        has: async () => true,
         put: async () => undefined,
       };
       const { committed } = await world.openClient({ cache });

@@ -28,6 +28,9 @@ const OPEN_BATCH = 1024 * 1024;
 const IN_PLACE_BATCH = 8 * 1024 * 1024;
 
 const DEFAULT_MEMORY_LIMIT = 96 * 1024 * 1024;
+
+/** Questions to a cache at once. */
+const CACHE_LOOKUPS = 16;
 const DEFAULT_PARALLELISM = 8;
 
 export interface ContentFetcherOptions {
@@ -147,15 +150,20 @@ export class ContentFetcher {
    * Has a cache read ahead what it lacks of `infos`, with as few requests as {@link fetchMany}. Nothing without a cache,
    * and nothing for a single content, which is read as fast when it is asked for.
    */
-  async readAhead(infos: Iterable<ContentInfo>, options: AbortOptions = {}): Promise<void> {
+  async readAhead(infos: Iterable<ContentInfo>, options: ReadContentsOptions = {}): Promise<void> {
     const { cache } = this.#options;
     if (cache === undefined) return;
     const missing: ContentInfo[] = [];
-    for (const info of infos) {
-      const key = cacheKey(info);
-      if (key !== undefined && (await cache.get(key)) === undefined) missing.push(info);
-      if (missing.length === PLAN_SIZE) break;
-    }
+    const { signal } = options;
+    await forEachLimit(
+      infos,
+      { parallelism: CACHE_LOOKUPS, ...(signal === undefined ? {} : { signal }) },
+      async (info) => {
+        const key = cacheKey(info);
+        const isMissing = key !== undefined && !(await cache.has(key));
+        if (isMissing && missing.length < PLAN_SIZE) missing.push(info);
+      },
+    );
     if (missing.length > 1) await this.fetchMany(missing, () => undefined, options);
   }
 

@@ -59,7 +59,7 @@ export interface ContentReader {
    * Says that contents will be asked for one by one: a cache may fetch them with few requests now. Without a cache this
    * does nothing. What is not there is passed over.
    */
-  readAhead(ids: Iterable<ContentID>, options?: AbortOptions): Promise<void>;
+  readAhead(ids: Iterable<ContentID>, options?: ReadContentsOptions): Promise<void>;
   /** Loads what other writers have committed. */
   refresh(options?: AbortOptions): Promise<void>;
 }

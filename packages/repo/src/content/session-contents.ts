@@ -184,7 +184,7 @@ export class SessionContents implements ContentManager {
   }
 
   /** What this writer has not committed yet is in memory. */
-  async readAhead(ids: Iterable<ContentID>, options: AbortOptions = {}): Promise<void> {
+  async readAhead(ids: Iterable<ContentID>, options: ReadContentsOptions = {}): Promise<void> {
     await this.#options.committed.readAhead(ids, options);
   }
 
@@ -515,11 +515,11 @@ export class SessionContents implements ContentManager {
     }
   }
 
-  /** Packs first, then the index blobs that name them, then the end of the session. */
   #age({ began }: WriteBatch): EpochNanoseconds {
     return began === undefined ? 0n : this.#options.clock() - began;
   }
 
+  /** Packs first, then the index blobs that name them, then the end of the session. */
   async #storeBatch(batch: WriteBatch, signal: AbortSignal | undefined): Promise<void> {
     const session = await batch.session();
     await session.packs.finish(abortOptions(signal));

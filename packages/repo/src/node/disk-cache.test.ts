@@ -50,6 +50,7 @@ describe('the disk cache', () => {
     expect(await create().get('a')).toEqual(bytes(1000, 7));
     expect(await cache.get('empty')).toEqual(bytes(0));
     expect(await cache.get('../a')).toBeUndefined();
+    expect([await cache.has('a'), await cache.has('../a')]).toEqual([true, false]);
     expect(await cache.usage()).toEqual({ entries: 2, bytes: 1032 + 32 });
   });
 

@@ -6,7 +6,17 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import {
+  access,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ContentCache } from '../content/content-cache.ts';
 
@@ -78,6 +88,15 @@ class FileCache implements DiskCache {
       return data;
     } catch {
       return undefined;
+    }
+  }
+
+  async has(key: string): Promise<boolean> {
+    try {
+      await access(this.#path(this.#name(key)));
+      return true;
+    } catch {
+      return false;
     }
   }
 

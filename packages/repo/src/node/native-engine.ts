@@ -3,7 +3,7 @@ import { createSplitter, loadSplitterKernels, SPLITTER_SCRATCH_SIZE } from '@lon
 import type { ContentEngineFactory } from '../content/content-engine.ts';
 import type { KernelFormat } from '../content/create-kernel.ts';
 import { LongshoreError } from '../errors.ts';
-import { planMemory } from '../memory-plan.ts';
+import { mostWorkers, planMemory } from '../memory-plan.ts';
 import { HASH_SCRATCH_SIZE } from './native-algorithms.ts';
 import { startContentThread, WorkerPreparer } from './worker-preparer.ts';
 
@@ -19,8 +19,8 @@ export interface NativeEngineOptions {
   /** Worker threads, 1 to 16; default: one for each processor that this process may use. */
   readonly workers?: number;
   /**
-   * Buffers of plaintext, each of the splitter's largest segment and 1 MiB, at least 1. Default: two for each
-   * worker and four for files being read.
+   * Buffers of plaintext, each of the splitter's largest segment and 1 MiB, at least 1. Default: what
+   * `planMemory` gives.
    */
   readonly slots?: number;
   /**
@@ -30,15 +30,14 @@ export interface NativeEngineOptions {
   readonly memoryLimit?: number | undefined;
   /**
    * Starts the threads now and not with their first work, for a process that is about to open a repository and to write
-   * to it. They belong to the first engine that is made.
+   * to it. They belong to the first engine that is made; without one they stay, but do not hold the process.
    */
   readonly startThreads?: boolean;
 }
 
 /**
- * Prepares contents on worker threads over one shared memory. Its peak memory is slots x slot size, a buffer for
- * each worker and six of the same size or 9 MiB while contents are read in bulk, some 12 MB for each worker, and
- * the pack buffers of each writer.
+ * Prepares contents on worker threads over one shared memory. How memory is divided, and how
+ * much that is, says the `plan` of the engine.
  */
 export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFactory {
   const workers = options.workers ?? Math.min(MAX_WORKERS, availableParallelism());
@@ -53,13 +52,16 @@ export function nativeEngine(options: NativeEngineOptions = {}): ContentEngineFa
     throw new LongshoreError('INVALID_ARGUMENT', `${slots} slots: at least 1 is needed`);
   }
   const threads =
-    options.startThreads === true ? Array.from({ length: workers }, startContentThread) : [];
+    options.startThreads === true
+      ? Array.from({ length: mostWorkers(limit, workers) }, startContentThread)
+      : [];
   // One that ends before it has work is replaced then.
   for (const thread of threads) thread.on('error', () => undefined);
   return async ({ format, kernel, minimumSlotSize }) => {
     const slotSize = Math.max(MIN_SLOT_SIZE, minimumSlotSize);
     const plan = planMemory({ limit, workers, slotSize, packSize: format.maxPackSize });
     const slotCount = slots ?? plan.slots;
+    for (const superfluous of threads.splice(plan.workers)) void superfluous.terminate();
     // One scratch region for each worker and one for the splitters of the calling thread.
     const scratchSize = aligned(Math.max(HASH_SCRATCH_SIZE, SPLITTER_SCRATCH_SIZE));
     const slotsOffset = scratchSize * (plan.workers + 1);

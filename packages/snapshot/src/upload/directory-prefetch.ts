@@ -1,4 +1,10 @@
-import { objectReference, type ContentID, type ObjectID, type Repository } from '@longshore/repo';
+import {
+  objectReference,
+  type Budget,
+  type ContentID,
+  type ObjectID,
+  type Repository,
+} from '@longshore/repo';
 import { readDespiteDamage } from '../damage-tolerant-read.ts';
 import { isPlainObject } from '../directory-batch.ts';
 
@@ -6,6 +12,10 @@ const MAX_BATCH_DIRECTORIES = 64;
 
 /** Directories that are fetched into a cache together. */
 const MAX_CACHE_FILL = 1000;
+
+/** Bytes that are held at once while a cache is filled, and requests for them. */
+const CACHE_FILL_MEMORY = 16 * 1024 * 1024;
+const CACHE_FILL_REQUESTS = 4;
 
 /** Bytes of the streams of one batch: there may be one at each depth for each directory that is worked on. */
 const MAX_BATCH_BYTES = 1024 * 1024;
@@ -34,14 +44,22 @@ export class DirectoryPrefetch {
     this.#positions = new Map(this.#ids.map((id, position) => [id, position]));
   }
 
-  /** Has a cache, if there is one, get the first directories with as few requests as possible. */
-  async fillCache(): Promise<void> {
+  /** Has a cache, if there is one, get the first directories with as few requests as possible, in turn with others. */
+  async fillCache(turns: Budget): Promise<void> {
+    if (this.#ids.length < 2) return;
+    const release = await turns.acquire(1, { signal: this.#signal });
     const ids = this.#ids.slice(0, MAX_CACHE_FILL).map((id) => objectReference(id).contentID);
     try {
-      if (ids.length > 1) await this.#repository.contents.readAhead(ids, { signal: this.#signal });
+      await this.#repository.contents.readAhead(ids, {
+        signal: this.#signal,
+        memoryLimit: CACHE_FILL_MEMORY,
+        parallelism: CACHE_FILL_REQUESTS,
+      });
     } catch {
       // What cannot be read fails when it is asked for.
       this.#signal.throwIfAborted();
+    } finally {
+      release();
     }
   }
 

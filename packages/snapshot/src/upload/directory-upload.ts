@@ -219,7 +219,7 @@ export class DirectoryUpload {
       ),
       this.#run.signal,
     );
-    await this.#prefetch.fillCache();
+    await this.#prefetch.fillCache(this.#run.cacheFills);
     try {
       for (const child of children) {
         if (this.#failure !== undefined || this.#run.incompleteReason() !== undefined) break;

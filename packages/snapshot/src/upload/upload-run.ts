@@ -72,6 +72,8 @@ export class UploadRun {
   readonly onEvent: (event: UploadEvent) => void;
   readonly failFast: boolean;
   readonly applyIgnoreRules: boolean;
+  /** One directory at a time has a cache filled with those below it. */
+  readonly cacheFills: Budget = new Budget(1);
   /** One less than the parallelism: the caller itself works too. */
   readonly places: Budget;
   readonly batcher: SmallFileBatcher;

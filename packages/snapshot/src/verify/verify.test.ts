@@ -247,6 +247,7 @@ describe('damage', () => {
     const kept = new Map<string, Uint8Array>();
     const cache = {
       get: async (key: string) => kept.get(key),
+      has: async (key: string) => kept.has(key),
       put: async (key: string, data: Uint8Array) => void kept.set(key, data.slice()),
     };
     const entry = await commitTree(repository, dir({ f: file('f') }));
