@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIWorld } from './cli-world.ts';
@@ -34,6 +34,9 @@ describe('moving contents and freeing space from the command line', () => {
     const then = new Date(Date.now() - hours * HOUR_MS);
     for (const name of files()) utimesSync(join(repository, name), then, then);
   };
+
+  /** As if the last rewrite had been long ago. */
+  const forgetRewrites = (): void => rmSync(join(repository, 'kopia.maintenance.f'));
 
   beforeAll(async () => {
     mkdirSync(source);
@@ -142,6 +145,10 @@ describe('moving contents and freeing space from the command line', () => {
   });
 
   it('keeps packs that a writer may be about to name, and says what it would delete', async () => {
+    await world.ok(['content', 'rewrite', '--short', '--safety=none', DANGEROUS]);
+    const early = await world.run(['blob', 'gc', '--delete=yes', DANGEROUS]);
+    expect(early).toMatchObject({ code: 1, stderr: expect.stringContaining('just moved') });
+    forgetRewrites();
     const before = files();
     const young = await world.ok(['blob', 'gc', '--delete=yes', DANGEROUS]);
     expect(young.stderr).toMatch(/deleted pack count 0.*retained pack count [1-9]/);
@@ -156,6 +163,7 @@ describe('moving contents and freeing space from the command line', () => {
     const everything = ['--format-version=3', '--prefixed', '--safety=none'];
     await world.ok(['content', 'rewrite', ...everything, DANGEROUS]);
     age(25);
+    forgetRewrites();
     const referenced = new Set((await contents()).map(({ packFile }) => packFile));
     const packs = (letter: string): readonly string[] =>
       files()

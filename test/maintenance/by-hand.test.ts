@@ -2,7 +2,7 @@ import { collectBlobs, LongshoreError, openRepository, rewriteContents } from '@
 import { maintainRepository } from '@longshore/snapshot';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { decorateStorage } from '../../packages/repo/src/blob/decorate-storage.ts';
-import { DAY, HOUR, uniqueText, VirtualRepository } from './virtual-repository.ts';
+import { DAY, HOUR, MINUTE, uniqueText, VirtualRepository } from './virtual-repository.ts';
 
 let virtual: VirtualRepository;
 
@@ -88,6 +88,7 @@ describe('contents that are moved by hand', () => {
     {
       await using repository = await virtual.open('anybody');
       await rewriteContents(repository, { shortPacks: ['p', 'q'] });
+      virtual.time.advance(HOUR);
       await collectBlobs(repository, undefined);
     }
     expect(await virtual.read()).toEqual(expected);
@@ -97,6 +98,51 @@ describe('contents that are moved by hand', () => {
     await collectBlobs(repository, undefined);
     expect(await virtual.read()).toEqual(expected);
     expect(await virtual.names('p')).toHaveLength(1);
+  });
+
+  it('leave their packs to the readers of the old index for an hour', async () => {
+    virtual.time.advance(2n * DAY);
+    await using repository = await virtual.open('anybody');
+    await rewriteContents(repository, { shortPacks: ['p', 'q'] });
+    const left = await virtual.names('p');
+    expect(left).toHaveLength(4);
+    const tooEarly = { code: 'UNSUPPORTED', message: expect.stringContaining('before 2') };
+    virtual.time.advance(HOUR - MINUTE);
+    await expect(collectBlobs(repository, undefined)).rejects.toMatchObject(tooEarly);
+    await virtual.maintain();
+    expect(await virtual.names('p')).toEqual(expect.arrayContaining([...left]));
+    virtual.time.advance(MINUTE);
+    await collectBlobs(repository, undefined);
+    expect(await virtual.names('p')).toHaveLength(1);
+  });
+
+  it('leave packs that go at once where nobody reads', async () => {
+    virtual.time.advance(2n * DAY);
+    await using repository = await virtual.open('anybody');
+    await rewriteContents(repository, { shortPacks: ['p', 'q'] });
+    await collectBlobs(repository, undefined, { safety: 'none' });
+    expect(await virtual.names('p')).toHaveLength(1);
+  });
+
+  it('hold back the collection although the rest could not be moved, but not if nothing was', async () => {
+    virtual.time.advance(2n * DAY);
+    await using repository = await virtual.open('anybody');
+    await rewriteContents(repository, {});
+    await rewriteContents(repository, { shortPacks: ['p', 'q'] }, { dryRun: true });
+    await collectBlobs(repository, undefined);
+    const infos = [...repository.contents.iterateContents()];
+    const [moved] = infos;
+    const lost = infos.find(({ packBlobID }) => packBlobID !== moved!.packBlobID);
+    await virtual.storage.deleteBlob(lost!.packBlobID);
+    const contentIDs = [moved!.contentID, lost!.contentID];
+    await expect(
+      rewriteContents(repository, { contentIDs }, { parallelism: 1 }),
+    ).rejects.toMatchObject({
+      facts: { blobID: lost!.packBlobID },
+    });
+    await expect(collectBlobs(repository, undefined)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+    });
   });
 });
 

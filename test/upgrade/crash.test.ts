@@ -21,6 +21,7 @@ import {
   VirtualRepository,
   type Files,
 } from '../maintenance/virtual-repository.ts';
+import { decorateStorage } from '../../packages/repo/src/blob/decorate-storage.ts';
 import { DyingStorage } from './breakable-storage.ts';
 
 const OWNER = 'upgrader@host';
@@ -409,6 +410,118 @@ describe('a client that slept through an upgrade', () => {
     const outdated = expect.objectContaining({ code: 'UNSUPPORTED' });
     await expect(writer.flush()).rejects.toThrow(outdated);
     await expect(asleep.refresh()).rejects.toThrow(outdated);
+    await expectSound(virtual, expected);
+  });
+});
+
+describe('an upgrade that is held up', () => {
+  const aborted = expect.objectContaining({ code: 'ABORTED' });
+
+  /** What `meanwhile` does happens before the mark is put, once the lock was looked at. */
+  function heldUp(virtual: VirtualRepository, meanwhile: () => Promise<unknown>): BlobStorage {
+    return decorateStorage(virtual.storage, {
+      putBlob: async (id, ...rest) => {
+        if (id === POISON) await meanwhile();
+        return virtual.storage.putBlob(id, ...rest);
+      },
+    });
+  }
+
+  it('before its commit stores nothing where somebody has taken it back', async () => {
+    const virtual = await oldRepository(1);
+    const expected = await virtual.read();
+    const storage = heldUp(virtual, () => rollBack(virtual));
+    await expect(begin(virtual, { storage })).rejects.toThrow(aborted);
+    expect(await versionOf(virtual)).toBe(1);
+    expect(await virtual.names(POISON)).toEqual([]);
+    await expectSound(virtual, expected);
+  });
+
+  it('before its commit stores nothing where somebody has half taken it back', async () => {
+    const virtual = await oldRepository(1);
+    const expected = await virtual.read();
+    const broken = decorateStorage(virtual.storage, {
+      deleteBlob: async () => {
+        throw new Error('stopped');
+      },
+    });
+    const storage = heldUp(virtual, () => rollBack(virtual, broken).catch(() => undefined));
+    await expect(begin(virtual, { storage })).rejects.toThrow(aborted);
+    expect(await virtual.names(POISON)).toEqual([]);
+    const { upgradeLock } = (await environment(virtual, virtual.storage)).formatManager;
+    expect(upgradeLock?.ownerID).toBe(OWNER);
+    expect(await rollBack(virtual)).toBe('rolled-back');
+    await expectSound(virtual, expected);
+  });
+
+  it('before its commit stores nothing where it was taken back and begun again', async () => {
+    const virtual = await oldRepository(1);
+    const expected = await virtual.read();
+    const storage = heldUp(virtual, async () => {
+      await rollBack(virtual);
+      virtual.time.advance(HOUR);
+      await begin(virtual, { stopAfter: 'lock' });
+    });
+    await expect(begin(virtual, { storage })).rejects.toThrow(aborted);
+    expect(await virtual.names(POISON)).toEqual([]);
+    expect(await begin(virtual)).toBe('committed');
+    await expectSound(virtual, expected);
+  });
+
+  it('before its commit stores nothing where the new index is gone', async () => {
+    const virtual = await oldRepository(1);
+    const expected = await virtual.read();
+    const storage = heldUp(virtual, async () => {
+      for (const name of await virtual.names('x')) {
+        await virtual.storage.deleteBlob(parseBlobID(name));
+      }
+    });
+    const lost = expect.objectContaining({ code: 'CORRUPT_DATA' });
+    await expect(begin(virtual, { storage })).rejects.toThrow(lost);
+    expect(await rollBack(virtual)).toBe('rolled-back');
+    await expectSound(virtual, expected);
+  });
+
+  it('for more than a minute after its last look at the lock is begun again', async () => {
+    const virtual = await oldRepository(1);
+    const expected = await virtual.read();
+    let isMarked = false;
+    const storage = decorateStorage(virtual.storage, {
+      putBlob: async (id, ...rest) => {
+        isMarked ||= id === POISON;
+        return virtual.storage.putBlob(id, ...rest);
+      },
+      getBlob: async (id, ...rest) => {
+        const bytes = await virtual.storage.getBlob(id, ...rest);
+        if (isMarked && id === FORMAT) virtual.time.advance(61n * 1_000_000_000n);
+        return bytes;
+      },
+    });
+    await expect(begin(virtual, { storage })).rejects.toThrow(aborted);
+    const { upgradeLock } = (await environment(virtual, virtual.storage)).formatManager;
+    expect(upgradeLock?.ownerID).toBe(OWNER);
+    expect(await begin(virtual)).toBe('committed');
+    await expectSound(virtual, expected);
+  });
+
+  it('before it migrates does not delete an index that counts by now', async () => {
+    const virtual = await oldRepository(1);
+    const expected = await virtual.read();
+    let migrated: readonly string[] = [];
+    const storage = decorateStorage(virtual.storage, {
+      getMetadata: async (id, ...rest) => {
+        if (id === POISON && migrated.length === 0) {
+          await begin(virtual, { stopAfter: 'validation' });
+          migrated = await virtual.names('x');
+        }
+        return virtual.storage.getMetadata(id, ...rest);
+      },
+    });
+    const refused = expect.objectContaining({ code: 'UNSUPPORTED' });
+    await expect(begin(virtual, { storage })).rejects.toThrow(refused);
+    expect(migrated).not.toEqual([]);
+    expect(await virtual.names('x')).toEqual(migrated);
+    expect(await begin(virtual)).toBe('committed');
     await expectSound(virtual, expected);
   });
 });

@@ -28,7 +28,6 @@ import { refuseOtherIndexStyle } from './content/indexblob/index-style.ts';
 import { LegacyIndexBlobs, LegacyIndexReader } from './content/indexblob/legacy-index-blobs.ts';
 import { LoadedIndexes } from './content/indexblob/loaded-indexes.ts';
 import { EpochStateReader } from './epoch/epoch-state-reader.ts';
-import { hasCode } from './errors.ts';
 import type { FormatCache } from './format/format-cache.ts';
 import { openFormat, type FormatManager } from './format/format-manager.ts';
 import { withRetention } from './format/retaining-storage.ts';
@@ -88,7 +87,16 @@ export async function openRepository(
     cache: options.formatCache,
     ...abortOptions(options),
   });
-  return openWithFormat(formatManager, { ...options, algorithms, clock });
+  const parts = { ...options, algorithms, clock };
+  const wasRemembered = formatManager.isRemembered;
+  try {
+    return await openWithFormat(formatManager, parts);
+  } catch (error) {
+    if (!wasRemembered) throw error;
+    // The storage may have another format by now, an upgraded one for instance: what it says today decides.
+    await formatManager.refresh(abortOptions(options));
+    return openWithFormat(formatManager, parts);
+  }
 }
 
 async function algorithmsOf({ algorithms }: OpenOptions): Promise<Algorithms> {
@@ -170,24 +178,20 @@ export async function openWithFormat(
 
 /**
  * Loads the index for the first time. A format out of a cache says nothing about what the storage holds today: where
- * the index is empty or does not open the storage is asked whether this is still the repository.
+ * the index is empty the storage is asked whether this is still the repository. UNSUPPORTED if it has an index of
+ * another style.
  */
 async function loadIndex(
   committed: CommittedContents,
   formatManager: FormatManager,
   options: AbortOptions,
 ): Promise<void> {
-  try {
-    await committed.refresh(options);
-  } catch (error) {
-    if (formatManager.isRemembered && hasCode(error, 'CORRUPT_DATA')) {
-      await formatManager.refresh(options);
-    }
-    throw error;
-  }
+  const style = formatManager.current().epochParameters.enabled ? 'epoch' : 'legacy';
+  await committed.refresh(options);
   if (!formatManager.isRemembered) return;
   for (const _ of committed.iterateContents({ includeDeleted: true })) return;
   await formatManager.refresh(options);
+  refuseOtherIndexStyle(formatManager, { style });
 }
 
 interface IndexEnvironment {

@@ -10,7 +10,7 @@ import { SAFETY_FLAGS } from './safety-flags.ts';
 export const command: Command = defineCommand({
   summary: 'Delete packs and session markers that nothing refers to.',
   details:
-    'Those that are younger than a day, or belong to a session of the last four days, stay: some writer may be about to name them.',
+    'Those that are younger than a day, or belong to a session of the last four days, stay: some writer may be about to name them. None goes within an hour after contents were moved to other packs: clients with an older index still read the old ones.',
   flags: {
     delete: text('"yes" to delete, anything else to say what would be deleted.', { default: '' }),
     parallel: integer('Blobs deleted at once.', { default: 16 }),

@@ -3,13 +3,14 @@ import { createManualTime, type ManualTime } from '../blob/manual-time.ts';
 import { createMemoryStorage, type MemoryStorage } from '../blob/memory-storage.ts';
 import { createObservedStorage } from '../blob/observed.ts';
 import { RequestMeter } from '../blob/request-meter.ts';
-import type { BlobStorage } from '../blob/storage.ts';
+import type { BlobID, BlobStorage } from '../blob/storage.ts';
 import { encodeUtf8 } from '../bytes.ts';
 import { webRandomSource } from '../clock.ts';
 import { createRepository } from '../create.ts';
 import { nativeAlgorithms } from '../node/native-algorithms.ts';
 import { openRepository } from '../open.ts';
 import { writeSession } from '../repository.ts';
+import { upgradeRepository } from '../upgrade/upgrade-repository.ts';
 import { changePassword } from './change-format.ts';
 import type { FormatCache, RememberedFormat } from './format-cache.ts';
 import { FORMAT_BLOB_ID } from './format-blob.ts';
@@ -140,5 +141,43 @@ describe('a repository opened with it', () => {
     await expect(openAll()).rejects.toThrow(/was replaced by another one/);
     await storage.deleteBlob(FORMAT_BLOB_ID);
     await expect(openAll()).rejects.toMatchObject({ code: 'REPOSITORY_NOT_INITIALIZED' });
+  });
+
+  it.each([
+    ['it was upgraded', false],
+    ['an older state of it was put back', true],
+  ])('is opened as it is today although %s since', async (_, isPutBack) => {
+    const { clock, sleep } = time;
+    const random = webRandomSource;
+    storage = createMemoryStorage(time);
+    observed = storage;
+    const parts = { storage, password: 'a', algorithms, clock, sleep, random };
+    const created = await createRepository({ ...parts, version: 1 });
+    await writeSession(created, {}, async (writer) => {
+      await writer.putManifest({ type: 'test' }, {});
+    });
+    const old = new Map<BlobID, Uint8Array>();
+    for await (const { id } of storage.listBlobs('')) old.set(id, await storage.getBlob(id));
+    if (!isPutBack) await openAll();
+    const upgradeOwnerID = 'owner';
+    const formatManager = await openFormat({ ...parts, upgradeOwnerID });
+    await upgradeRepository({
+      ...parts,
+      formatManager,
+      ownerID: upgradeOwnerID,
+      ioDrainTimeout: 1n,
+      statusPollInterval: 1n,
+      maxPermittedClockDrift: 1_000_000_000n,
+      allowUnsafeTimings: true,
+    });
+    if (isPutBack) {
+      await openAll();
+      for await (const { id } of storage.listBlobs('')) await storage.deleteBlob(id);
+      for (const [id, bytes] of old) await storage.putBlob(id, bytes);
+    }
+    const repository = await openAll();
+    expect(await repository.findManifests({ type: 'test' })).toHaveLength(1);
+    expect(repository.formatManager.current().version).toBe(isPutBack ? 1 : 3);
+    expect(repository.formatManager.isRemembered).toBe(false);
   });
 });

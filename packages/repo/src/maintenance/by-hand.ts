@@ -1,16 +1,23 @@
 import type { AbortOptions } from '../blob/storage.ts';
-import { webRandomSource, type EpochNanoseconds, type RandomSource } from '../clock.ts';
-import { LongshoreError } from '../errors.ts';
+import {
+  formatGoTime,
+  webRandomSource,
+  type EpochNanoseconds,
+  type RandomSource,
+} from '../clock.ts';
+import { describeError, LongshoreError } from '../errors.ts';
 import type { OpenWritableRepository } from '../repository.ts';
 import { rewriteSelected, type RewriteSelection } from './content-rewrite.ts';
 import { refuseLostIndex } from './lost-index.ts';
 import { COLLECTED_PREFIXES, deleteUnreferencedBlobs } from './pack-gc.ts';
+import { blobDeletionAllowedFrom } from './rules.ts';
 import { SAFETY_PARAMETERS, type SafetyLevel } from './safety.ts';
-import type { MaintenanceStatistics } from './schedule.ts';
+import type { MaintenanceRun, MaintenanceStatistics } from './schedule.ts';
+import { loadSchedule, recordRun } from './schedule-blob.ts';
 import { readStorageTime, refuseClockSkew } from './storage-time.ts';
 import { loadMaintenanceParameters } from './stored-parameters.ts';
 import { abortOptions } from './task-storage.ts';
-import type { MaintenanceChange, TaskContext } from './tasks.ts';
+import type { MaintenanceChange, MaintenanceTask, TaskContext } from './tasks.ts';
 
 /** Tasks of maintenance that somebody runs on their own: neither owner nor schedule are asked. */
 export interface ByHandOptions extends AbortOptions {
@@ -24,20 +31,50 @@ export interface ByHandOptions extends AbortOptions {
 }
 
 const DEFAULT_PARALLELISM = 16;
+/** Any pack may be emptied, which only a full deletion collects. */
+const RECORDED_AS: MaintenanceTask = 'full-rewrite-contents';
 
-/** Stores contents anew in new packs. What becomes of the old packs is up to maintenance. */
+/**
+ * Stores contents anew in new packs. What becomes of the old packs is up to maintenance: what was moved is recorded as
+ * a full rewrite, so that they stay for the readers of the old index, as after one by maintenance.
+ */
 export async function rewriteContents(
   repository: OpenWritableRepository,
   selection: RewriteSelection,
   options: ByHandOptions = {},
 ): Promise<MaintenanceStatistics> {
-  const context = await byHand(repository, options, repository.clock());
-  return rewriteSelected(context, selection, context.parameters.listParallelism);
+  const start = repository.clock();
+  const context = await byHand(repository, options, start);
+  let moved = 0;
+  const onChange = (change: MaintenanceChange): void => {
+    moved += 1;
+    context.onChange(change);
+  };
+  const record = async (
+    run: Pick<MaintenanceRun, 'success' | 'error' | 'extra'>,
+  ): Promise<void> => {
+    if (context.dryRun || moved === 0) return;
+    const { storage, formatManager, clock } = repository;
+    // No abort: what was moved so far has left its packs empty.
+    await recordRun(storage, formatManager, RECORDED_AS, { start, end: clock(), ...run });
+  };
+  let statistics: MaintenanceStatistics;
+  try {
+    const { listParallelism } = context.parameters;
+    statistics = await rewriteSelected({ ...context, onChange }, selection, listParallelism);
+  } catch (error) {
+    const failure = { success: false, error: describeError(error), extra: [] };
+    await record(failure).catch(() => undefined);
+    throw error;
+  }
+  await record({ success: true, error: '', extra: [statistics] });
+  return statistics;
 }
 
 /**
  * Deletes packs and session markers with a prefix (default: all) that nothing refers to and that are old enough by
- * the storage's clock. CLOCK_SKEW if that is more than five minutes from the local one.
+ * the storage's clock. CLOCK_SKEW if that is more than five minutes from the local one; UNSUPPORTED within an hour
+ * after contents were moved, unless safety is `none`.
  */
 export async function collectBlobs(
   repository: OpenWritableRepository,
@@ -50,7 +87,23 @@ export async function collectBlobs(
   const now = dryRun ? clock() : await readStorageTime(storage, random, abort);
   refuseClockSkew(clock, now);
   const context = await byHand(repository, options, now);
+  await refuseAfterRewrite(context);
   return deleteUnreferencedBlobs(context, prefix === undefined ? COLLECTED_PREFIXES : [prefix]);
+}
+
+/** After the index was read: of a rewrite that this view has in it, the record is there as well. */
+async function refuseAfterRewrite(context: TaskContext): Promise<void> {
+  const { repository, safety, startTime } = context;
+  if (safety.minRewriteToOrphanDeletionDelay === 0n) return;
+  const { storage, formatManager } = repository;
+  const schedule = await loadSchedule(storage, formatManager, abortOptions(context));
+  const allowedFrom = blobDeletionAllowedFrom(schedule, safety);
+  if (allowedFrom === undefined || startTime >= allowedFrom) return;
+  throw new LongshoreError(
+    'UNSUPPORTED',
+    'contents were just moved, and other clients may still read the packs where they were: nothing is deleted before ' +
+      formatGoTime(allowedFrom),
+  );
 }
 
 async function byHand(

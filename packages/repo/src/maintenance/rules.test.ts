@@ -74,7 +74,7 @@ describe('packs may be deleted', () => {
   it('at once if nothing was ever rewritten, else an hour after the last rewrite', () => {
     expect(blobDeletionAllowedFrom(schedule({}), full)).toBeUndefined();
     const rewritten = schedule({
-      'full-rewrite-contents': [[5n, 6n], 'failed'],
+      'full-rewrite-contents': [[5n, 6n]],
       'quick-rewrite-contents': [
         [7n, 9n],
         [1n, 2n],
@@ -82,6 +82,11 @@ describe('packs may be deleted', () => {
     });
     expect(blobDeletionAllowedFrom(rewritten, full)).toBe(9n + HOUR);
     expect(blobDeletionAllowedFrom(rewritten, none)).toBe(9n);
+  });
+
+  it('not within an hour after a rewrite that failed, which has emptied packs as well', () => {
+    const failed = schedule({ 'full-rewrite-contents': [[5n, 6n], 'failed'] });
+    expect(blobDeletionAllowedFrom(failed, full)).toBe(1000n * HOUR);
   });
 
   it('of all kinds if the last rewrite was a full one', () => {

@@ -42,13 +42,18 @@ export function mayRewrite(
   return deleted !== undefined && deleted >= rewritten;
 }
 
-/** Rule D: the moment from which packs may be deleted; undefined if nothing was ever rewritten. */
+/**
+ * Rule D: the moment from which packs may be deleted; undefined if nothing was ever rewritten. A rewrite that failed
+ * counts: it has emptied packs up to its last commit.
+ */
 export function blobDeletionAllowedFrom(
   schedule: Runs,
   safety: SafetyParameters,
 ): EpochNanoseconds | undefined {
-  const rewritten = latestEnd(schedule, REWRITES);
-  return rewritten === undefined ? undefined : rewritten + safety.minRewriteToOrphanDeletionDelay;
+  const ends = REWRITES.flatMap((task) => schedule.runs.get(task) ?? []).map(({ end }) => end);
+  if (ends.length === 0) return undefined;
+  const rewritten = ends.reduce((latest, end) => (end > latest ? end : latest));
+  return rewritten + safety.minRewriteToOrphanDeletionDelay;
 }
 
 /** True if the latest rewrite was a full one, whose emptied packs only a full deletion finds. */

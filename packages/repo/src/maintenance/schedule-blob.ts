@@ -15,8 +15,11 @@ import {
   EMPTY_SCHEDULE,
   encodeSchedule,
   parseSchedule,
+  reportRun,
+  type MaintenanceRun,
   type MaintenanceSchedule,
 } from './schedule.ts';
+import type { MaintenanceTask } from './tasks.ts';
 
 export const MAINTENANCE_BLOB_ID: BlobID = parseBlobID('kopia.maintenance');
 
@@ -48,7 +51,7 @@ export async function loadSchedule(
   return parseSchedule(plaintext);
 }
 
-/** Replaces the schedule. There is no lock: only the owner of maintenance may do this. */
+/** Replaces the schedule. There is no lock: what another client stores at the same moment is lost. */
 export async function storeSchedule(
   storage: BlobStorage,
   format: FormatManager,
@@ -58,4 +61,16 @@ export async function storeSchedule(
   const cipher = await scheduleCipher(format);
   const sealed = cipher.seal(encodeSchedule(schedule), ADDITIONAL_DATA);
   await storage.putBlob(MAINTENANCE_BLOB_ID, sealed, options);
+}
+
+/** Adds a run to the schedule as it is stored now: runs that another client recorded meanwhile are kept. */
+export async function recordRun(
+  storage: BlobStorage,
+  format: FormatManager,
+  task: MaintenanceTask,
+  run: MaintenanceRun,
+  options: AbortOptions = {},
+): Promise<void> {
+  const schedule = await loadSchedule(storage, format, options);
+  await storeSchedule(storage, format, reportRun(schedule, task, run), options);
 }

@@ -1,7 +1,7 @@
 import { refuseOtherIndexStyle } from '../content/indexblob/index-style.ts';
 import { describeError } from '../errors.ts';
-import { reportRun, type MaintenanceRun, type MaintenanceStatistics } from './schedule.ts';
-import { loadSchedule, storeSchedule } from './schedule-blob.ts';
+import type { MaintenanceRun, MaintenanceStatistics } from './schedule.ts';
+import { recordRun } from './schedule-blob.ts';
 import type { MaintenanceEvent, MaintenanceTask, TaskContext } from './tasks.ts';
 import { abortOptions } from './task-storage.ts';
 
@@ -64,11 +64,8 @@ export class TaskRunner {
     await this.#record(task, run).catch(() => undefined);
   }
 
-  /** Added to what is stored now: runs that another client recorded meanwhile are kept. */
-  async #record(task: MaintenanceTask, run: MaintenanceRun): Promise<void> {
+  #record(task: MaintenanceTask, run: MaintenanceRun): Promise<void> {
     const { storage, formatManager } = this.#context.repository;
-    const abort = abortOptions(this.#context);
-    const schedule = await loadSchedule(storage, formatManager, abort);
-    await storeSchedule(storage, formatManager, reportRun(schedule, task, run), abort);
+    return recordRun(storage, formatManager, task, run, abortOptions(this.#context));
   }
 }

@@ -26,6 +26,7 @@ import { DEFAULT_EPOCH_PARAMETERS } from '../format/epoch-parameters.ts';
 import type { FormatManager } from '../format/format-manager.ts';
 import type { EpochParameters } from '../format/parameters.ts';
 import { forEachLimit } from '../parallel.ts';
+import { OwnLock } from './own-lock.ts';
 
 /** Everything about epochs has a name that begins so. */
 const EPOCH_BLOBS_PREFIX = 'x';
@@ -39,6 +40,8 @@ export interface IndexMigrationOptions {
   readonly formatManager: FormatManager;
   readonly clock: Clock;
   readonly random: RandomSource;
+  /** Holds the upgrade lock where epochs are deleted. */
+  readonly ownerID: string;
 }
 
 export interface MigratedIndexes {
@@ -94,10 +97,19 @@ export class IndexMigration {
   async requireEpochs(options: AbortOptions): Promise<void> {
     const { blobs } = await this.#epochReader().loadActive(options);
     if (blobs.length > 0) return;
-    throw new CorruptDataError(
-      'the legacy index blobs are marked as outdated, and there are no newer ones: if nobody has written since, ' +
-        'take the upgrade back with `repository upgrade rollback --force`, then begin again',
-    );
+    throw noEpochs('the legacy index blobs are marked as outdated, and there are no newer ones');
+  }
+
+  /** CORRUPT_DATA if legacy index blobs have entries, and there are no epochs that could have them. */
+  async requireMigrated(options: AbortOptions): Promise<void> {
+    const { blobs: epochs } = await this.#epochReader().loadActive(options);
+    if (epochs.length > 0) return;
+    const { blobs: legacy } = await this.#legacy.loadActive(options);
+    for (const { id } of legacy) {
+      const { entryCount } = await this.#fetcher.fetch(id, options);
+      if (entryCount > 0)
+        throw noEpochs('the epochs that were made of the legacy index blobs are gone');
+    }
   }
 
   /** What the legacy index blobs say, and what the epochs make of it. */
@@ -107,15 +119,24 @@ export class IndexMigration {
     return compareIndexes(await this.#fetch(legacy, options), await this.#fetch(epochs, options));
   }
 
-  /** Only while the format has no epochs: nothing of it counts then. */
+  /**
+   * Only under the own lock and while the format has no epochs, as the storage says now and then: nothing of it counts
+   * then. ABORTED or REPOSITORY_LOCKED without the lock, UNSUPPORTED with epochs.
+   */
   async deleteEpochBlobs(options: AbortOptions): Promise<void> {
-    const { storage, formatManager } = this.#options;
-    if (formatManager.current().epochParameters.enabled) {
-      throw new LongshoreError('UNSUPPORTED', 'index blobs of epochs that count are never deleted');
-    }
+    const { storage } = this.#options;
+    const lock = new OwnLock(this.#options);
+    await this.#requireLegacyFormat(lock, options);
     for await (const { id } of storage.listBlobs(EPOCH_BLOBS_PREFIX, options)) {
+      if (!lock.isFresh) await this.#requireLegacyFormat(lock, options);
       await storage.deleteBlob(id, options);
     }
+  }
+
+  async #requireLegacyFormat(lock: OwnLock, options: AbortOptions): Promise<void> {
+    await lock.refresh(options);
+    if (!this.#options.formatManager.current().epochParameters.enabled) return;
+    throw new LongshoreError('UNSUPPORTED', 'index blobs of epochs that count are never deleted');
   }
 
   async #writeFirstEpoch(
@@ -177,6 +198,13 @@ export class IndexMigration {
     });
     return indexes;
   }
+}
+
+function noEpochs(why: string): CorruptDataError {
+  return new CorruptDataError(
+    `${why}: if nobody has written since, take the upgrade back with ` +
+      '`repository upgrade rollback --force`, then begin again',
+  );
 }
 
 function idsOf(blobs: readonly BlobMetadata[]): readonly BlobID[] {

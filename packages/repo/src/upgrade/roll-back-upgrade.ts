@@ -9,7 +9,8 @@ import {
   storeFormatMembers,
 } from '../format/upgrade-format.ts';
 import { IndexMigration } from './migrate-indexes.ts';
-import { requireOwnLock, type UpgradeEnvironment } from './upgrade-repository.ts';
+import { requireOwnLock } from './own-lock.ts';
+import type { UpgradeEnvironment } from './upgrade-repository.ts';
 
 /**
  * `rolled-back`: the format is what it was before. `mended`: there was no lock, but a mark of a rolled back
@@ -26,12 +27,13 @@ export async function rollBackUpgrade(environment: UpgradeEnvironment): Promise<
   const abort = signal === undefined ? {} : { signal };
   const storage = withRetention(environment.storage, () => manager.blobConfiguration);
   const change = { storage, clock, ...abort };
+  const parts = { storage, formatManager: manager, clock, random, ownerID };
   // Before the format: who migrates puts the mark after it has changed the format.
   const isMarked = await hasLegacyPoison(storage, abort);
   await manager.refresh(abort);
   if (manager.upgradeLock === undefined) {
     if (!isMarked || manager.current().epochParameters.enabled) throw noUpgrade();
-    const migration = await IndexMigration.open({ storage, formatManager: manager, clock, random });
+    const migration = await IndexMigration.open(parts);
     await refuseLoss(migration, abort);
     await storage.deleteBlob(LEGACY_POISON_BLOB_ID, abort);
     return 'mended';
@@ -40,7 +42,7 @@ export async function rollBackUpgrade(environment: UpgradeEnvironment): Promise<
   const backup = await readBackup(manager, ownerID, change);
   if (backup === undefined) throw noBackup();
   if (!backup.stored.format.epochParameters.enabled) {
-    const migration = await IndexMigration.open({ storage, formatManager: manager, clock, random });
+    const migration = await IndexMigration.open(parts);
     if (manager.current().epochParameters.enabled) {
       await refuseLoss(migration, abort);
       // Still locked, but with the old indexes: from here on the epochs count for nobody.

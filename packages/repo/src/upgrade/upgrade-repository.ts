@@ -9,7 +9,11 @@ import {
   type Sleep,
 } from '../clock.ts';
 import { hasDifferences, type IndexDifferences } from '../content/indexblob/compare-indexes.ts';
-import { hasLegacyPoison, putLegacyPoison } from '../content/indexblob/legacy-poison.ts';
+import {
+  hasLegacyPoison,
+  LEGACY_POISON_BLOB_ID,
+  putLegacyPoison,
+} from '../content/indexblob/legacy-poison.ts';
 import { LongshoreError } from '../errors.ts';
 import type { ChangeFormatOptions } from '../format/change-format.ts';
 import { DEFAULT_EPOCH_PARAMETERS } from '../format/epoch-parameters.ts';
@@ -26,6 +30,7 @@ import {
 } from '../format/upgrade-format.ts';
 import { evaluateUpgradeLock, type UpgradeLock } from '../format/upgrade-lock.ts';
 import { IndexMigration } from './migrate-indexes.ts';
+import { OwnLock, takenBack } from './own-lock.ts';
 
 const LATEST_VERSION: FormatVersion = 3;
 
@@ -91,10 +96,12 @@ class Upgrade {
   readonly #abort: AbortOptions;
   readonly #storage: BlobStorage;
   readonly #change: ChangeFormatOptions;
+  readonly #lock: OwnLock;
 
   constructor(options: UpgradeOptions) {
     const { formatManager, storage, clock, signal } = options;
     this.#options = options;
+    this.#lock = new OwnLock(options);
     this.#manager = formatManager;
     this.#abort = signal === undefined ? {} : { signal };
     this.#storage = withRetention(storage, () => formatManager.blobConfiguration);
@@ -109,12 +116,15 @@ class Upgrade {
       if (version === LATEST_VERSION && epochParameters.enabled) return 'up-to-date';
       await this.#placeLock(version);
     } else {
-      this.#report({ type: 'locked', resumed: true, lock: this.#requireLock() });
+      this.#report({ type: 'locked', resumed: true, lock: await this.#refreshLock() });
     }
     if (stopAfter === 'lock') return 'locked';
-    await this.#upgradeIndexes();
+    const { clock, random, formatManager, ownerID } = this.#options;
+    const parts = { storage: this.#storage, formatManager, clock, random, ownerID };
+    const migration = await IndexMigration.open(parts);
+    await this.#upgradeIndexes(migration);
     if (stopAfter === 'validation') return 'validated';
-    await this.#commit();
+    await this.#commit(migration);
     return 'committed';
   }
 
@@ -135,21 +145,17 @@ class Upgrade {
     const changes = { version: LATEST_VERSION, upgradeLock: lock };
     await storeFormatChanges(this.#manager, changes, this.#change);
     // Of two who place a lock at the same time, the one who was overwritten sees it here.
-    await this.#manager.refresh(this.#abort);
-    this.#report({ type: 'locked', resumed: false, lock: this.#requireLock() });
+    this.#report({ type: 'locked', resumed: false, lock: await this.#refreshLock() });
   }
 
-  async #upgradeIndexes(): Promise<void> {
-    const { clock, random, formatManager } = this.#options;
+  async #upgradeIndexes(migration: IndexMigration): Promise<void> {
     const isLegacy = !this.#manager.current().epochParameters.enabled;
     if (isLegacy) await this.#drain();
-    const parts = { storage: this.#storage, formatManager, clock, random };
-    const migration = await IndexMigration.open(parts);
     if (isLegacy) {
       if (await hasLegacyPoison(this.#storage, this.#abort))
         await migration.requireEpochs(this.#abort);
       else await this.#migrate(migration);
-      await this.#refreshLock();
+      await this.#requireLockAndEpochs(migration);
       const epochParameters = DEFAULT_EPOCH_PARAMETERS;
       const changes = { version: LATEST_VERSION, indexVersion: 2, epochParameters } as const;
       await storeFormatChanges(this.#manager, changes, this.#change);
@@ -188,9 +194,20 @@ class Upgrade {
     throw differencesError(differences);
   }
 
-  async #commit(): Promise<void> {
+  /**
+   * A process that was held up between two of these steps may find the upgrade taken back. Then its mark has to go
+   * again, which makes the old index unreadable, and nothing else may be stored.
+   */
+  async #commit(migration: IndexMigration): Promise<void> {
     await this.#refreshLock();
+    this.#requireEpochFormat();
     await putLegacyPoison(this.#storage, this.#abort);
+    try {
+      await this.#requireLockAndEpochs(migration);
+    } catch (error) {
+      await this.#withdrawPoison();
+      throw error;
+    }
     await storeFormatChanges(this.#manager, { upgradeLock: undefined }, this.#change);
     this.#report({ type: 'committed' });
     try {
@@ -200,33 +217,37 @@ class Upgrade {
     }
   }
 
-  async #refreshLock(): Promise<UpgradeLock> {
-    await this.#manager.refresh(this.#abort);
-    return this.#requireLock();
+  /**
+   * What the format is about to say has to be true, and the lock to be held, at this moment. The epochs last: who takes
+   * the upgrade back deletes them before the lock goes.
+   */
+  async #requireLockAndEpochs(migration: IndexMigration): Promise<void> {
+    const { enabled } = this.#manager.current().epochParameters;
+    await this.#refreshLock();
+    if (enabled) this.#requireEpochFormat();
+    await migration.requireMigrated(this.#abort);
+    this.#lock.requireFresh();
   }
 
-  #requireLock(): UpgradeLock {
-    return requireOwnLock(this.#manager, this.#options.ownerID);
+  /** The first step of taking an upgrade back leaves the lock, and makes the old indexes count again. */
+  #requireEpochFormat(): void {
+    if (this.#manager.current().epochParameters.enabled) return;
+    throw takenBack('the old indexes count again');
+  }
+
+  /** Only where the storage says that the old index is the one that counts; else the mark is right, whoever put it. */
+  async #withdrawPoison(): Promise<void> {
+    if (this.#manager.current().epochParameters.enabled) return;
+    await this.#storage.deleteBlob(LEGACY_POISON_BLOB_ID, this.#abort);
+  }
+
+  async #refreshLock(): Promise<UpgradeLock> {
+    return this.#lock.refresh(this.#abort);
   }
 
   #report(event: UpgradeEvent): void {
     this.#options.onEvent?.(event);
   }
-}
-
-/** ABORTED if nobody holds the lock, REPOSITORY_LOCKED if somebody else does. */
-export function requireOwnLock(
-  { upgradeLock }: Pick<FormatManager, 'upgradeLock'>,
-  ownerID: string,
-): UpgradeLock {
-  if (upgradeLock?.ownerID === ownerID) return upgradeLock;
-  if (upgradeLock === undefined) {
-    throw new LongshoreError('ABORTED', 'the upgrade lock is gone: somebody took the upgrade back');
-  }
-  throw new LongshoreError(
-    'REPOSITORY_LOCKED',
-    `${upgradeLock.ownerID} upgrades the repository, not ${ownerID}`,
-  );
 }
 
 /**

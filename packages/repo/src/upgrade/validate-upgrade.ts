@@ -9,12 +9,12 @@ import { isMigrating, type UpgradeEnvironment } from './upgrade-repository.ts';
 export async function validateUpgrade(
   environment: UpgradeEnvironment,
 ): Promise<IndexDifferences | undefined> {
-  const { formatManager, storage, ownerID, clock, random, signal } = environment;
+  const { formatManager, storage, ownerID, clock, signal } = environment;
   const abort = signal === undefined ? {} : { signal };
   await formatManager.refresh(abort);
   const isLocked = formatManager.upgradeLock !== undefined;
   if (!isLocked || !formatManager.current().epochParameters.enabled) return undefined;
   if (!(await isMigrating(formatManager, ownerID, { storage, clock, ...abort }))) return undefined;
-  const migration = await IndexMigration.open({ storage, formatManager, clock, random });
+  const migration = await IndexMigration.open(environment);
   return migration.compare(abort);
 }
