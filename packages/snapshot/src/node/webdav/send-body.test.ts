@@ -203,8 +203,11 @@ describe('a body', () => {
     PatternObject.mostOpen = 0;
     const objects = Array.from({ length: 9 }, () => new PatternObject(12 * MEBIBYTE));
     let next = 0;
+    const allThere = Promise.withResolvers<void>();
     respond = async (response, signal) => {
       const object = objects[next++]!;
+      if (next === objects.length) allThere.resolve();
+      await allThere.promise;
       const range = { offset: 0, length: object.length };
       await sender.send(response, object, range, { signal, begin: () => {} });
       response.end();

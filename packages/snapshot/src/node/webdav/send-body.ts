@@ -37,7 +37,7 @@ interface Turn {
 
 interface KeptBytes {
   readonly bytes: Uint8Array;
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Sends the bytes of objects. How much memory that takes is bounded by places, not by the number of clients. */
