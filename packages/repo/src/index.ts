@@ -223,6 +223,7 @@ export type {
   RepositoryWriter,
   WritableRepository,
   WriteSessionOptions,
+  StreamOptions,
 } from './repository-contract.ts';
 export {
   syncStorages,

@@ -35,7 +35,13 @@ export interface ObjectReader extends AsyncDisposable {
   /** Exactly the range, clipped to the end of the object. Owned by the caller. */
   read(range: ByteRange, options?: AbortOptions): Promise<Uint8Array>;
   /** Pieces in order, read ahead within a bound; stops and releases on `break`. */
-  stream(options?: AbortOptions & { readonly range?: ByteRange }): AsyncIterable<Uint8Array>;
+  stream(options?: StreamOptions): AsyncIterable<Uint8Array>;
+}
+
+export interface StreamOptions extends AbortOptions {
+  readonly range?: ByteRange;
+  /** Chunks that are read while the receiver works on one. Default 2; 0 reads nothing that may not be wanted. */
+  readonly readAhead?: number;
 }
 
 /** One chunk of an object: a content and where its bytes stand in the object. */

@@ -22,7 +22,7 @@ import type { CommandContext } from '../context.ts';
 import { defineCommand, optionalArgument, type Command } from '../grammar/command.ts';
 import { flag, refusedFlag, type FlagValues } from '../grammar/flag.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-import { integer, text } from '../grammar/value-flags.ts';
+import { integer, text, texts } from '../grammar/value-flags.ts';
 import { openInBrowser } from '../output/open-in-browser.ts';
 import { listenAddress } from '../grammar/listen-address.ts';
 
@@ -46,6 +46,10 @@ const FLAGS = {
   }),
   'server-password': text('Password that clients must give.', { env: 'KOPIA_SERVER_PASSWORD' }),
   'without-password': flag('Let everybody read who reaches the address.'),
+  'host-name': texts(
+    'Without a password: another name by which clients may call this host. May be repeated.',
+    { placeholder: 'NAME' },
+  ),
   'tls-cert-file': text('Speak HTTPS with this certificate, PEM.'),
   'tls-key-file': text('The key of the certificate, PEM.'),
   'fuse-allow-other': refusedFlag({ isBoolean: true }),
@@ -88,9 +92,17 @@ export const command: Command = defineCommand({
 function accessOptions(
   context: CommandContext,
   flags: MountFlags,
-): Pick<ServeWebdavOptions, 'credentials' | 'allowEveryone' | 'tls'> {
+): Pick<ServeWebdavOptions, 'credentials' | 'allowEveryone' | 'hostNames' | 'tls'> {
+  const credentials = credentialsOf(flags);
+  const hostNames = flags['host-name'];
+  if (credentials !== undefined && hostNames.length > 0) {
+    throw new UsageError(
+      '--host-name is for a mount without a password: with one, any name will do',
+    );
+  }
   return {
-    credentials: credentialsOf(flags),
+    credentials,
+    hostNames,
     allowEveryone: flags['without-password'],
     tls: tlsOf(context, flags),
   };

@@ -138,6 +138,19 @@ describe('reading', () => {
     expect(signals.at(-1)?.aborted).toBe(true);
   });
 
+  it('does not go ahead when that is not wanted', async () => {
+    const { world, data, id } = await worldWithObject(2_000);
+    const { environment, reads } = watched(world.environment);
+    const reader = await openObject(environment, id);
+    reads.length = 0;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of reader.stream({ readAhead: 0 })) {
+      pieces.push(piece);
+      expect(reads).toHaveLength(pieces.length);
+    }
+    expect(new Uint8Array(Buffer.concat(pieces))).toEqual(data);
+  });
+
   it('that is aborted does not disturb another one of the same chunk', async () => {
     const { world, data, id } = await worldWithObject(150);
     const reader = await openObject(world.environment, id);

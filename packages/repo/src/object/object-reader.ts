@@ -4,7 +4,7 @@ import { decompressWithHeader, MAX_CONTENT_LENGTH } from '../content/content-ker
 import type { ContentID } from '../content/content-id.ts';
 import type { ContentReader } from '../content/content-reader.ts';
 import { CorruptDataError, invariant, LongshoreError } from '../errors.ts';
-import type { ObjectChunk, ObjectReader } from '../repository-contract.ts';
+import type { ObjectChunk, ObjectReader, StreamOptions } from '../repository-contract.ts';
 import { parseIndexObject } from './indirect.ts';
 import { indexObjectID, objectReference, type ObjectID } from './object-id.ts';
 
@@ -21,7 +21,7 @@ const MAX_CHUNKS = 2 ** 24;
 const MAX_INDEX_OBJECTS = 4096;
 
 /** Chunks that a stream reads ahead. */
-const READ_AHEAD_CHUNKS = 3;
+const READ_AHEAD_CHUNKS = 2;
 
 export interface ObjectReaderEnvironment {
   readonly contents: ContentReader;
@@ -270,9 +270,7 @@ class ChunkedObjectReader implements ObjectReader {
     return result;
   }
 
-  async *stream(
-    options: AbortOptions & { readonly range?: ByteRange } = {},
-  ): AsyncGenerator<Uint8Array, void, void> {
+  async *stream(options: StreamOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const clipped = this.#clip(options.range ?? { offset: 0, length: this.length });
     for await (const { chunk, data } of this.#chunksIn(clipped, options)) {
       const piece = overlap(chunk, data, clipped);
@@ -288,18 +286,16 @@ class ChunkedObjectReader implements ObjectReader {
   /** The chunks that the range touches, in order; what was read ahead is given up when the caller stops. */
   async *#chunksIn(
     { offset, length }: ByteRange,
-    options: AbortOptions,
+    { signal: callerSignal, readAhead = READ_AHEAD_CHUNKS }: StreamOptions,
   ): AsyncGenerator<{ readonly chunk: ObjectChunk; readonly data: Uint8Array }, void, void> {
     const end = offset + length;
     const stopped = new AbortController();
     const signal =
-      options.signal === undefined
-        ? stopped.signal
-        : AbortSignal.any([options.signal, stopped.signal]);
+      callerSignal === undefined ? stopped.signal : AbortSignal.any([callerSignal, stopped.signal]);
     const ahead: { readonly chunk: ObjectChunk; readonly data: Promise<Uint8Array> }[] = [];
     let next = this.#chunkAt(offset);
     const fill = (): void => {
-      for (; ahead.length < READ_AHEAD_CHUNKS; next++) {
+      for (; ahead.length <= readAhead; next++) {
         const chunk = this.#chunks[next];
         if (chunk === undefined || chunk.start >= end) return;
         const data = this.#chunkData(chunk, { signal });
@@ -312,7 +308,7 @@ class ChunkedObjectReader implements ObjectReader {
       for (fill(); ahead.length > 0; fill()) {
         const { chunk, data } = ahead.shift()!;
         yield { chunk, data: await data };
-        options.signal?.throwIfAborted();
+        callerSignal?.throwIfAborted();
       }
     } finally {
       stopped.abort();

@@ -47,10 +47,13 @@ const LETTER_S = 0x73;
 const LETTER_I = 0x49;
 const LETTER_Z = 0x5a;
 const WORD = 2 ** 32;
+/** Steps from a taken slot to the next, for each entry; names that nobody made to collide need one or two. */
+const MAX_STEPS_PER_ENTRY = 16;
 
 /**
  * Compares names, types and metadata by the rules of `isUnchanged`, only stricter: all of the mode counts. Directories are
- * compared by name. Undefined: something differs, or a closer look is needed to tell.
+ * compared by name. Undefined: something differs, or a closer look is needed to tell. That is so too for names made to
+ * collide, which would take the square of their number here.
  */
 export function compareListing(
   local: LocalListing,
@@ -58,7 +61,7 @@ export function compareListing(
 ): SameListing | undefined {
   if (local.count !== stored.count) return undefined;
   const names = new NameTable(stored);
-  if (!names.isUnique) return undefined;
+  if (!names.isUsable) return undefined;
   const directories: number[] = [];
   const storedDirectories: number[] = [];
   const keys = new ContentKeys(stored);
@@ -121,40 +124,46 @@ function isSame(records: Uint32Array, record: number, rows: Float64Array, row: n
 
 /** Finds entries of a listing by the bytes of their names. */
 class NameTable {
-  readonly isUnique: boolean;
+  /** False if two names are the same, or too many collide. */
+  readonly isUsable: boolean;
   readonly #stored: StoredListing;
   /** Number of the entry + 1, or 0 for a free slot; at most half of them are taken. */
   readonly #slots: Uint32Array;
+  #stepsLeft: number;
 
   constructor(stored: StoredListing) {
     this.#stored = stored;
     this.#slots = emptySlots(2 ** Math.ceil(Math.log2(2 * stored.count + 2)));
-    let isUnique = true;
-    for (let i = 0; i < stored.count; i++) {
+    this.#stepsLeft = MAX_STEPS_PER_ENTRY * stored.count;
+    let isUsable = true;
+    for (let i = 0; i < stored.count && isUsable; i++) {
       const row = i * LISTING_STRIDE;
       const slot = this.#slotOf(
         stored.bytes,
         stored.rows[row + NAME_START]!,
         stored.rows[row + NAME_END]!,
       );
-      if (this.#slots[slot] !== 0) isUnique = false;
-      this.#slots[slot] = i + 1;
+      if (slot < 0 || this.#slots[slot] !== 0) isUsable = false;
+      else this.#slots[slot] = i + 1;
     }
-    this.isUnique = isUnique;
+    this.isUsable = isUsable;
   }
 
-  /** -1 if there is no such name. */
+  /** -1 if there is no such name, or if too many collide. */
   find(bytes: Uint8Array, start: number, end: number): number {
-    return this.#slots[this.#slotOf(bytes, start, end)]! - 1;
+    const slot = this.#slotOf(bytes, start, end);
+    return slot < 0 ? -1 : this.#slots[slot]! - 1;
   }
 
-  /** The slot of the name, or the free one where it would go. */
+  /** The slot of the name, or the free one where it would go; -1 if that takes more steps than are left. */
   #slotOf(bytes: Uint8Array, start: number, end: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
     let slot = hashOf(bytes, start, end) & mask;
     for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
       if (this.#isName(entry - 1, bytes, start, end)) return slot;
+      this.#stepsLeft -= 1;
+      if (this.#stepsLeft < 0) return -1;
       slot = (slot + 1) & mask;
     }
     return slot;

@@ -27,16 +27,30 @@ export function requireCredentials({ userName, password }: Credentials): AccessC
 }
 
 /**
- * For a server without credentials: a page on the web could have the name of its own host resolve to this machine,
- * and read everything through the browser of whoever looks at it. Such a request still carries that name, so only
- * addresses, `localhost` and `hostName` are served.
+ * For a server without credentials: a page on the web could have the name of its own host resolve to this server, and
+ * read everything through the browser of whoever looks at it, from a network that the page's author cannot reach.
+ * Such a request still carries that name, so only addresses, `localhost` and `hostNames` are served.
  */
-export function requireLocalName(hostName: string): AccessCheck {
-  const names = new Set(['localhost', hostName.toLowerCase()]);
+export function requireKnownName(hostNames: readonly string[]): AccessCheck {
+  const names = new Set(['localhost', ...hostNames.map(comparable)]);
   return ({ host = '' }) => {
     const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]*))(?::\d*)?$/.exec(host) ?? [];
-    const name = (bracketed ?? plain ?? '').toLowerCase();
+    const name = comparable(bracketed ?? plain ?? '');
     if (isIP(name) !== 0 || names.has(name)) return;
-    throw new HttpFailure(421, 'this server goes by another name');
+    throw new HttpFailure(
+      421,
+      'without a password this server answers to addresses and known names: add this one with --host-name',
+    );
   };
+}
+
+/** What a network calls this machine by itself: `nas`, `nas.example.org` and `nas.local`. */
+export function namesOfMachine(fullName: string): readonly string[] {
+  const [label = ''] = fullName.split('.');
+  return label === '' ? [] : [fullName, label, `${label}.local`];
+}
+
+/** Case does not count, nor the dot that ends a full name. */
+function comparable(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
 }

@@ -13,6 +13,7 @@ const PATTERN = Uint8Array.from({ length: 8 * MEBIBYTE }, (_, index) => index % 
 class PatternObject implements ObjectReader {
   readonly length: number;
   readonly ranges: ByteRange[] = [];
+  readonly readAheads: (number | undefined)[] = [];
   bytesRead = 0;
   static open = 0;
   static mostOpen = 0;
@@ -32,8 +33,10 @@ class PatternObject implements ObjectReader {
   async *stream({
     range = { offset: 0, length: this.length },
     signal,
+    readAhead,
   }: Parameters<ObjectReader['stream']>[0] = {}): AsyncGenerator<Uint8Array, void, void> {
     this.ranges.push(range);
+    this.readAheads.push(readAhead);
     PatternObject.open += 1;
     PatternObject.mostOpen = Math.max(PatternObject.mostOpen, PatternObject.open);
     try {
@@ -77,6 +80,10 @@ async function lengthOf(response: IncomingMessage): Promise<number> {
   let length = 0;
   for await (const piece of response as AsyncIterable<Buffer>) length += piece.length;
   return length;
+}
+
+function isPattern(bytes: Uint8Array, length: number): boolean {
+  return bytes.length === length && bytes.every((byte, index) => byte === index % PERIOD);
 }
 
 describe('a body', () => {
@@ -145,6 +152,35 @@ describe('a body', () => {
       expect(await lengthOf(client)).toBe(slow[index]?.length);
     }
     expect(slow.filter(({ ranges }) => ranges.length > 1).length).toBeGreaterThanOrEqual(3);
+    for (const { bytesRead, length, readAheads } of slow) {
+      expect(bytesRead).toBe(length);
+      for (const readAhead of readAheads.slice(1)) expect(readAhead).toBe(0);
+    }
+  });
+
+  it.each([
+    ['some', undefined],
+    ['no', 0],
+  ])('is whole with %s room to keep what slow clients have not taken', async (_, keptBytes) => {
+    const sender = new BodySender({
+      stallMs: 20,
+      ...(keptBytes === undefined ? {} : { keptBytes }),
+    });
+    const slow = Array.from({ length: 8 }, () => new PatternObject(16 * MEBIBYTE));
+    let next = 0;
+    respond = async (response, signal) => {
+      const object = slow[next++]!;
+      const range = { offset: 0, length: object.length };
+      await sender.send(response, object, range, { signal, begin: () => {} });
+      response.end();
+    };
+    const clients = await Promise.all(slow.map(connect));
+    await vi.waitFor(() => expect(slow.every(({ ranges }) => ranges.length > 0)).toBe(true));
+    for (const client of clients) {
+      const pieces: Buffer[] = [];
+      for await (const piece of client as AsyncIterable<Buffer>) pieces.push(piece);
+      expect(isPattern(Buffer.concat(pieces), 16 * MEBIBYTE)).toBe(true);
+    }
   });
 
   it('is read once for a slow client whose place nobody needs', async () => {
@@ -167,8 +203,11 @@ describe('a body', () => {
     PatternObject.mostOpen = 0;
     const objects = Array.from({ length: 9 }, () => new PatternObject(12 * MEBIBYTE));
     let next = 0;
+    const allThere = Promise.withResolvers<void>();
     respond = async (response, signal) => {
       const object = objects[next++]!;
+      if (next === objects.length) allThere.resolve();
+      await allThere.promise;
       const range = { offset: 0, length: object.length };
       await sender.send(response, object, range, { signal, begin: () => {} });
       response.end();

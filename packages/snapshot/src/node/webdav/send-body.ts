@@ -6,6 +6,8 @@ const MAX_READING = 6;
 const TURN_BYTES = 32 * 1024 * 1024;
 /** Bytes that wait in a response for its client. */
 const MAX_PENDING_BYTES = 256 * 1024;
+/** What slow clients have not taken yet of the chunks that were read for them, of all responses together. */
+const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 const STALL_MS = 1000;
 
 export interface BodySenderOptions {
@@ -13,6 +15,8 @@ export interface BodySenderOptions {
   readonly stallMs?: number;
   /** After so many a response makes room if others wait. Default 32 MiB. */
   readonly turnBytes?: number;
+  /** Bytes of chunks that are kept for clients without a place. Default 64 MiB. */
+  readonly keptBytes?: number;
 }
 
 export interface SendOptions {
@@ -22,14 +26,34 @@ export interface SendOptions {
   readonly begin: () => void;
 }
 
+interface Turn {
+  /** Bytes that were written or are kept. */
+  readonly taken: number;
+  /** The client took too long while others waited. */
+  readonly isSlow?: boolean;
+  /** The rest of the chunk that was being written. */
+  readonly kept?: KeptBytes;
+}
+
+interface KeptBytes {
+  readonly bytes: Uint8Array;
+  readonly release: () => void;
+}
+
 /** Sends the bytes of objects. How much memory that takes is bounded by places, not by the number of clients. */
 export class BodySender {
   readonly #places: Budget = new Budget(MAX_READING);
+  readonly #keeping: Budget;
   readonly #stallMs: number;
   readonly #turnBytes: number;
   #waiting = 0;
 
-  constructor({ stallMs = STALL_MS, turnBytes = TURN_BYTES }: BodySenderOptions = {}) {
+  constructor({
+    stallMs = STALL_MS,
+    turnBytes = TURN_BYTES,
+    keptBytes = MAX_KEPT_BYTES,
+  }: BodySenderOptions = {}) {
+    this.#keeping = new Budget(keptBytes);
     this.#stallMs = stallMs;
     this.#turnBytes = turnBytes;
   }
@@ -43,17 +67,31 @@ export class BodySender {
   ): Promise<void> {
     const end = offset + length;
     let position = offset;
+    let isSlow = false;
     if (length === 0) options.begin();
     while (position < end) {
-      const giveBack = await this.#takePlace(options.signal);
-      try {
-        const left = { offset: position, length: end - position };
-        position += await this.#sendTurn(response, reader, left, options);
-      } finally {
-        giveBack();
-      }
+      const left = { offset: position, length: end - position };
+      const turn = await this.#takeTurn(response, reader, left, isSlow, options);
+      position += turn.taken;
+      isSlow ||= turn.isSlow === true;
       // Without a place: it may take as long as the client likes.
+      if (turn.kept !== undefined) await sendKept(response, turn.kept, options.signal);
       if (response.writableNeedDrain) await drained(response, options.signal);
+    }
+  }
+
+  async #takeTurn(
+    response: ServerResponse,
+    reader: ObjectReader,
+    range: ByteRange,
+    isSlow: boolean,
+    options: SendOptions,
+  ): Promise<Turn> {
+    const giveBack = await this.#takePlace(options.signal);
+    try {
+      return await this.#sendTurn(response, reader, range, isSlow, options);
+    } finally {
+      giveBack();
     }
   }
 
@@ -66,29 +104,62 @@ export class BodySender {
     }
   }
 
-  /** Returns how many bytes were written: all, or those until the client stalled or others had waited enough. */
+  /**
+   * Writes all, or until the client stalled or others had waited enough. What was read ahead is lost then, so nothing is
+   * for a client that is known to be slow.
+   */
   async #sendTurn(
     response: ServerResponse,
     reader: ObjectReader,
     range: ByteRange,
+    isSlow: boolean,
     { signal, begin }: SendOptions,
-  ): Promise<number> {
-    let sent = 0;
-    for await (const piece of reader.stream({ range, signal })) {
+  ): Promise<Turn> {
+    let taken = 0;
+    const stream = reader.stream({ range, signal, ...(isSlow ? { readAhead: 0 } : {}) });
+    for await (const piece of stream) {
       begin();
       for (let start = 0; start < piece.length; start += MAX_PENDING_BYTES) {
-        // A copy: while the client takes its time, a view would keep the whole chunk in memory.
-        const part = Buffer.from(piece.subarray(start, start + MAX_PENDING_BYTES));
-        sent += part.length;
+        const part = pending(piece, start);
+        taken += part.length;
         if (response.write(part)) continue;
         while (!(await drained(response, signal, this.#stallMs))) {
-          if (this.#waiting > 0) return sent;
+          if (this.#waiting === 0) continue;
+          const kept = this.#keep(piece.subarray(start + part.length));
+          if (kept === undefined) return { taken, isSlow: true };
+          return { taken: taken + kept.bytes.length, isSlow: true, kept };
         }
       }
-      if (sent >= this.#turnBytes && this.#waiting > 0) return sent;
+      if (taken >= this.#turnBytes && this.#waiting > 0) return { taken };
     }
-    return sent;
+    return { taken };
   }
+
+  /** Undefined if too much is kept already: these bytes have to be read again. */
+  #keep(rest: Uint8Array): KeptBytes | undefined {
+    const release = this.#keeping.tryAcquire(rest.length);
+    return release && { bytes: Buffer.from(rest), release };
+  }
+}
+
+async function sendKept(
+  response: ServerResponse,
+  { bytes, release }: KeptBytes,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for (let start = 0; start < bytes.length; start += MAX_PENDING_BYTES) {
+      if (response.writableNeedDrain) await drained(response, signal);
+      response.write(pending(bytes, start));
+    }
+  } finally {
+    release();
+  }
+}
+
+/** A copy: while the client takes its time, a view would keep the whole chunk in memory. */
+function pending(bytes: Uint8Array, start: number): Uint8Array {
+  return Buffer.from(bytes.subarray(start, start + MAX_PENDING_BYTES));
 }
 
 /** Writes text piece by piece as fast as the client takes it. Rejects with the signal's reason if aborted. */

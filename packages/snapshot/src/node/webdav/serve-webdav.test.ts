@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { hostname } from 'node:os';
 import {
   createSystemClock,
   LongshoreError,
@@ -375,6 +376,26 @@ describe('the server', () => {
     ['[evil]', 421],
   ])('without a password and called %j answers %i', async (host, status) => {
     expect((await ask('OPTIONS', '/', { headers: { Host: host } })).status).toBe(status);
+  });
+
+  it('without a password is called by the names that it is given and those of its machine', async () => {
+    const own = hostname();
+    const statusOf = async (to: WebdavServer, name: string): Promise<number> =>
+      (await ask('OPTIONS', '/', { headers: { Host: name }, to })).status;
+    await using open = await serve({
+      host: '0.0.0.0',
+      allowEveryone: true,
+      hostNames: ['NAS.example'],
+    });
+    for (const name of [own, `${own.split('.')[0]}.local`, 'nas.example:80', 'nas.example.']) {
+      expect(await statusOf(open, name)).toBe(200);
+    }
+    expect(await statusOf(open, 'evil.example')).toBe(421);
+    expect((await ask('GET', '/', { headers: { Host: 'evil.example' }, to: open })).text).toContain(
+      '--host-name',
+    );
+    await using local = await serve({ hostNames: ['proxy.example'] });
+    expect(await statusOf(local, 'proxy.example')).toBe(200);
   });
 
   it('with a password lets in who knows it, under any name', async () => {

@@ -8,9 +8,15 @@ import {
 } from 'node:http';
 import { createServer as createTLSServer } from 'node:https';
 import { BlockList, isIPv6, type AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { describeError, LongshoreError } from '@longshore/repo';
 import type { MountedDirectory } from '../../mount/mounted-node.ts';
-import { requireCredentials, requireLocalName, type Credentials } from './access.ts';
+import {
+  namesOfMachine,
+  requireCredentials,
+  requireKnownName,
+  type Credentials,
+} from './access.ts';
 import { WebdavHandler } from './webdav-handler.ts';
 
 /** Connections at once; further ones are refused. */
@@ -29,6 +35,11 @@ export interface ServeWebdavOptions {
   readonly credentials?: Credentials | undefined;
   /** Serve others than this machine without credentials. */
   readonly allowEveryone?: boolean;
+  /**
+   * Names by which clients without credentials may call the server, beside `host`, addresses and `localhost`. Where
+   * others than this machine are served, its own names are among them.
+   */
+  readonly hostNames?: readonly string[];
   /** PEM. Absent: HTTP without TLS. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   /** Told of failures that are not a client's: what was asked for, and why it could not be given. */
@@ -63,7 +74,7 @@ export async function serveWebdav(options: ServeWebdavOptions): Promise<WebdavSe
   const { host, port, credentials, allowEveryone = false, tls } = options;
   const address = await resolveHost(host);
   if (credentials === undefined && !allowEveryone && !isLoopback(address)) throw exposed(host);
-  const listener = createListener(options);
+  const listener = createListener(options, address);
   const server = tls === undefined ? createServer(listener) : createTLS(tls, listener);
   // The answer to what must not be sent does not wait for it.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -80,11 +91,15 @@ export async function serveWebdav(options: ServeWebdavOptions): Promise<WebdavSe
   );
 }
 
-function createListener(options: ServeWebdavOptions): RequestListener {
-  const { root, host, credentials, onError, onAnswer } = options;
+function createListener(options: ServeWebdavOptions, address: string): RequestListener {
+  const { root, host, credentials, hostNames = [], onError, onAnswer } = options;
+  const ownNames = isLoopback(address) ? [] : namesOfMachine(hostname());
   const handler = new WebdavHandler({
     root,
-    access: credentials === undefined ? requireLocalName(host) : requireCredentials(credentials),
+    access:
+      credentials === undefined
+        ? requireKnownName([host, ...ownNames, ...hostNames])
+        : requireCredentials(credentials),
     onError: (error, { url = '' }) => onError?.(error, url),
   });
   return (request, response) => {
