@@ -46,10 +46,9 @@ const FLAGS = {
   }),
   'server-password': text('Password that clients must give.', { env: 'KOPIA_SERVER_PASSWORD' }),
   'without-password': flag('Let everybody read who reaches the address.'),
-  'host-name': texts(
-    'Without a password: another name by which clients may call this host. May be repeated.',
-    { placeholder: 'NAME' },
-  ),
+  'host-name': texts('Without a password: another name by which clients may call this host.', {
+    placeholder: 'NAME',
+  }),
   'tls-cert-file': text('Speak HTTPS with this certificate, PEM.'),
   'tls-key-file': text('The key of the certificate, PEM.'),
   'fuse-allow-other': refusedFlag({ isBoolean: true }),
