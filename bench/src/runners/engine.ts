@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import {
   createRepository,
   ENCRYPTION_NAMES,
@@ -43,6 +44,12 @@ type Engine = Pick<
 > & {
   readonly password: string;
 };
+
+/** What the command does to the heap, always and with a memory limit. */
+function limitHeap({ lowMemory = false }: EngineRequest): void {
+  setFlagsFromString('--heap-growing-percent=50');
+  if (lowMemory) setFlagsFromString('--semi-space-growth-factor=1');
+}
 
 function engineOptions({
   password,
@@ -182,6 +189,7 @@ async function collectFully(collect: () => void): Promise<void> {
 
 async function run(request: EngineRequest): Promise<EngineAnswer> {
   const { task } = request;
+  limitHeap(request);
   if (task.kind === 'create') return create(request, task.format);
   if (task.kind === 'open') return open(request, task.lookups);
   const storage = await openTarget(request.storage);

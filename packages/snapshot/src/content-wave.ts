@@ -1,7 +1,7 @@
 import type { ContentID, ObjectChunk } from '@longshore/repo';
 
 /** Chunks that are read together. Ample for the reader to merge neighbours, small enough to plan one ahead. */
-export const MAX_WAVE_CHUNKS = 16_384;
+export const MAX_WAVE_CHUNKS = 4096;
 
 /** Bytes of the chunks that are read together; they are never in memory all at once. */
 const MAX_WAVE_BYTES: number = 1024 * 1024 * 1024;

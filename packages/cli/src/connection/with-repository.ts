@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 import {
   createSystemClock,
   hasCode,
@@ -172,6 +173,8 @@ export async function computing(
   const algorithms = nativeAlgorithms();
   if (!parallel) return { algorithms };
   const memoryLimit = flags['memory-limit'] ?? controlGroupLimit();
+  // The young generation of this thread alone may otherwise grow to 64 MB.
+  if (memoryLimit !== undefined) setFlagsFromString('--semi-space-growth-factor=1');
   return { algorithms, engine: nativeEngine({ startThreads: true, memoryLimit }) };
 }
 
