@@ -3,32 +3,30 @@ import { closeSync, constants, openSync } from 'node:fs';
 import type { ByteRange, EpochNanoseconds } from '@longshore/repo';
 import { kindOfMode } from './file-kind.ts';
 import type { CString, Libc } from './libc.ts';
+import {
+  AT_SYMLINK_NOFOLLOW,
+  DIRENT_LENGTH,
+  DIRENT_NAME,
+  O_CLOEXEC,
+  OPEN_DIRECTORY,
+  STATX_BASIC_STATS,
+  STATX_GID,
+  STATX_LENGTH,
+  STATX_LINKS,
+  STATX_MODE,
+  STATX_MTIME_NANOSECONDS,
+  STATX_MTIME_SECONDS,
+  STATX_SIZE,
+  STATX_UID,
+} from './linux-abi.ts';
 import type { DirectoryHandle, EntryName, FileStatus, SystemCalls } from './system-calls.ts';
 import { createSystemError, systemErrorCode } from './system-error.ts';
 
-// linux/fcntl.h, linux/stat.h, unistd.h: the same on every architecture that `loadLibc` accepts.
-const AT_SYMLINK_NOFOLLOW = 0x100;
+// linux/fcntl.h and unistd.h
 const AT_REMOVEDIR = 0x200;
-const O_CLOEXEC = 0o2000000;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
-const STATX_BASIC_STATS = 0x7ff;
-const OPEN_DIRECTORY =
-  constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | O_CLOEXEC;
 
-// struct statx, linux/stat.h
-const STATX_LENGTH = 256;
-const STATX_LINKS = 16;
-const STATX_UID = 20;
-const STATX_GID = 24;
-const STATX_MODE = 28;
-const STATX_SIZE = 40;
-const STATX_MTIME_SECONDS = 112;
-const STATX_MTIME_NANOSECONDS = 120;
-
-// struct linux_dirent64: inode and offset of 8 bytes each, length of 2, type of 1, name with NUL
-const DIRENT_LENGTH = 16;
-const DIRENT_NAME = 19;
 const DIRENT_BUFFER_BYTES = 32 * 1024;
 
 const NANOSECONDS_PER_SECOND = 1_000_000_000n;

@@ -1,7 +1,24 @@
 import { Buffer, isUtf8 } from 'node:buffer';
-import { closeSync, constants, lstatSync, openSync, readdirSync, type BigIntStats } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, type BigIntStats } from 'node:fs';
 import { joinLocalPath, type LocalPath } from './join-local-path.ts';
 import type { Libc } from './libc.ts';
+import {
+  AT_SYMLINK_NOFOLLOW,
+  DIRENT_LENGTH,
+  DIRENT_NAME,
+  OPEN_DIRECTORY,
+  STATX_BASIC_STATS,
+  STATX_DEVICE_MAJOR,
+  STATX_DEVICE_MINOR,
+  STATX_GID,
+  STATX_INODE,
+  STATX_LENGTH,
+  STATX_MODE,
+  STATX_MTIME_NANOSECONDS,
+  STATX_MTIME_SECONDS,
+  STATX_SIZE,
+  STATX_UID,
+} from './linux-abi.ts';
 
 /** Words of one entry in {@link LocalListing.records}: a number of 64 bits takes two, the lower one first. */
 export const RECORD_WORDS = 12;
@@ -25,31 +42,10 @@ export interface LocalListing {
   readonly records: Uint32Array<ArrayBuffer>;
 }
 
-const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_NO_AUTOMOUNT = 0x800;
-const O_CLOEXEC = 0o2000000;
-const STATX_BASIC_STATS = 0x7ff;
-const OPEN_DIRECTORY =
-  constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | O_CLOEXEC;
 const ENOENT = 2;
-
-// struct statx, linux/stat.h: places of 32-bit words
-const STATX_LENGTH = 256;
-const STATX_UID = 5;
-const STATX_GID = 6;
-/** The lower half of its word. */
-const STATX_MODE = 7;
-const STATX_INODE = 8;
-const STATX_SIZE = 10;
-const STATX_SECONDS = 28;
-const STATX_NANOSECONDS = 30;
-const STATX_MAJOR = 34;
-const STATX_MINOR = 35;
-
-// struct linux_dirent64
-const DIRENT_LENGTH = 16;
-const DIRENT_NAME = 19;
 const DIRENT_BUFFER_BYTES = 64 * 1024;
+const WORD_LENGTH = 4;
 
 const DOT = 0x2e;
 
@@ -79,7 +75,7 @@ class LibcLister implements LocalLister {
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#words = new Uint32Array(this.#statx.buffer, 0, STATX_LENGTH / 4);
+    this.#words = new Uint32Array(this.#statx.buffer, 0, STATX_LENGTH / WORD_LENGTH);
     this.#entriesAddress = libc.addressOf(this.#entries);
     this.#statxAddress = libc.addressOf(this.#statx);
   }
@@ -127,19 +123,19 @@ class LibcLister implements LocalLister {
 
   #copyRecord(records: Uint32Array, record: number): void {
     const words = this.#words;
-    records[record + RECORD_MODE] = words[STATX_MODE]! & 0xffff;
-    records[record + RECORD_UID] = words[STATX_UID]!;
-    records[record + RECORD_GID] = words[STATX_GID]!;
-    records[record + RECORD_INODE] = words[STATX_INODE]!;
-    records[record + RECORD_INODE + 1] = words[STATX_INODE + 1]!;
-    records[record + RECORD_SIZE] = words[STATX_SIZE]!;
-    records[record + RECORD_SIZE + 1] = words[STATX_SIZE + 1]!;
-    records[record + RECORD_SECONDS] = words[STATX_SECONDS]!;
-    records[record + RECORD_SECONDS + 1] = words[STATX_SECONDS + 1]!;
-    records[record + RECORD_NANOSECONDS] = words[STATX_NANOSECONDS]!;
+    records[record + RECORD_MODE] = words[STATX_MODE / WORD_LENGTH]! & 0xffff;
+    records[record + RECORD_UID] = words[STATX_UID / WORD_LENGTH]!;
+    records[record + RECORD_GID] = words[STATX_GID / WORD_LENGTH]!;
+    records[record + RECORD_INODE] = words[STATX_INODE / WORD_LENGTH]!;
+    records[record + RECORD_INODE + 1] = words[STATX_INODE / WORD_LENGTH + 1]!;
+    records[record + RECORD_SIZE] = words[STATX_SIZE / WORD_LENGTH]!;
+    records[record + RECORD_SIZE + 1] = words[STATX_SIZE / WORD_LENGTH + 1]!;
+    records[record + RECORD_SECONDS] = words[STATX_MTIME_SECONDS / WORD_LENGTH]!;
+    records[record + RECORD_SECONDS + 1] = words[STATX_MTIME_SECONDS / WORD_LENGTH + 1]!;
+    records[record + RECORD_NANOSECONDS] = words[STATX_MTIME_NANOSECONDS / WORD_LENGTH]!;
     // As `makedev` puts them together.
-    const major = words[STATX_MAJOR]!;
-    const minor = words[STATX_MINOR]!;
+    const major = words[STATX_DEVICE_MAJOR / WORD_LENGTH]!;
+    const minor = words[STATX_DEVICE_MINOR / WORD_LENGTH]!;
     records[record + RECORD_DEVICE] =
       (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12);
     records[record + RECORD_DEVICE + 1] = (major & 0xfffff000) | (minor >>> 20);
