@@ -1,3 +1,4 @@
+import { LIMIT_NAMES } from '../connection/storage-settings.ts';
 import { formatRate } from '../output/units.ts';
 
 /** One limit of a connection, under the name that the connection file gives it. */
@@ -63,17 +64,6 @@ export const THROTTLE_LIMITS: readonly ThrottleLimit[] = [
   },
 ];
 
-/** The order of the connection file's members. */
-const STORED_ORDER = [
-  'readsPerSecond',
-  'writesPerSecond',
-  'listsPerSecond',
-  'maxUploadSpeedBytesPerSecond',
-  'maxDownloadSpeedBytesPerSecond',
-  'concurrentReads',
-  'concurrentWrites',
-];
-
 /** 0: none. */
 export function limitOf(limits: Limits, { name }: Pick<ThrottleLimit, 'name'>): number {
   const value = limits[name];
@@ -86,6 +76,6 @@ export function showLimit({ unit }: ThrottleLimit, value: number): string {
 
 /** As Kopia stores and prints limits: without those that are 0. */
 export function limitsJSON(limits: Limits): Limits {
-  const entries = STORED_ORDER.map((name) => [name, limitOf(limits, { name }) || undefined]);
+  const entries = LIMIT_NAMES.map((name) => [name, limitOf(limits, { name }) || undefined]);
   return Object.fromEntries(entries) as Limits;
 }

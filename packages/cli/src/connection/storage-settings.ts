@@ -42,7 +42,8 @@ export function s3Settings(config: StorageConfig['config']): S3StorageOptions {
   };
 }
 
-const LIMITS = [
+/** In the order in which the connection file has them. */
+export const LIMIT_NAMES = [
   'readsPerSecond',
   'writesPerSecond',
   'listsPerSecond',
@@ -57,7 +58,7 @@ export function throttlingLimits(
   ...settings: readonly (Readonly<Record<string, unknown>> | undefined)[]
 ): ThrottlingLimits {
   const limits: Record<string, number> = {};
-  for (const name of LIMITS) {
+  for (const name of LIMIT_NAMES) {
     for (const group of settings) {
       const value = group === undefined ? undefined : numberOf(group, name);
       if (value !== undefined && value > 0) limits[name] = value;
