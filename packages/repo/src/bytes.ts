@@ -72,16 +72,24 @@ export function decodeBase64(text: string, what: string): Uint8Array {
   }
 }
 
-/** Memory below this is left to the collector. */
-const DISCARDED_LENGTH = 16_384;
+/** Below this it is not worth the call. */
+const FREED_LENGTH = 16_384;
 
 /**
- * Gives memory back at once that nobody will look at again: left to the collector, buffers of contents add up to
- * many times what is in use. The bytes must be the only use of their buffer; views of a part and shared memory stay.
+ * Gives the memory of `bytes` back, which nobody looks at any more: neither at them nor at what else lies in their
+ * buffer. Left to the collector, buffers add up to many times what is in use and set it off again and again. Does
+ * nothing to shared memory, nor to a part of the pool of Node's buffers, which is always less than half of it.
  */
-export function discardBytes({ buffer, byteLength }: Uint8Array): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return;
-  if (byteLength >= DISCARDED_LENGTH) buffer.transfer(0);
+export function freeMemory({ buffer, byteLength }: Uint8Array): void {
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < FREED_LENGTH) return;
+  if (2 * byteLength >= buffer.byteLength) buffer.transfer(0);
+}
+
+/** The bytes in a buffer that holds nothing else, copied if need be: a view that is posted takes all of its buffer along. */
+export function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
+  return isWhole ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {

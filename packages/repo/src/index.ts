@@ -63,6 +63,7 @@ export {
   encodeHex,
   encodeUtf8,
   equalBytes,
+  ownBytes,
   type Bytes,
 } from './bytes.ts';
 export {

@@ -2,7 +2,7 @@ import type { CompressorName } from '../compression/compressor.ts';
 import type { CompressorTable } from '../compression/compressor-table.ts';
 import type { ErrorCorrection } from '../ecc/reed-solomon-crc32.ts';
 import type { ContentCipher } from '../encryption/content-cipher.ts';
-import { discardBytes, equalBytes } from '../bytes.ts';
+import { equalBytes, freeMemory } from '../bytes.ts';
 import { CorruptDataError, LongshoreError } from '../errors.ts';
 import type { ContentHash } from '../hashing/content-hash.ts';
 import { contentHashBytes } from './content-id.ts';
@@ -64,7 +64,7 @@ export class ContentKernel {
     const compressed = this.#compress(content.data, content.compressor);
     const payload = compressed?.payload ?? content.data;
     const length = this.sealItemInto(payload, sealingIV(content.hash), target);
-    if (compressed !== undefined) discardBytes(compressed.payload);
+    if (compressed !== undefined) freeMemory(compressed.payload);
     return { length, compressionHeaderID: compressed?.headerID ?? 0 };
   }
 
@@ -165,7 +165,7 @@ export class ContentKernel {
       if (COMPRESSION_HEADER_LENGTH + stream.length >= data.length) return undefined;
       return { payload: withCompressionHeader(headerID, stream), headerID };
     } finally {
-      discardBytes(stream);
+      freeMemory(stream);
     }
   }
 

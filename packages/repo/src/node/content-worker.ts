@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import type { ContentKernel } from '../content/content-kernel.ts';
 import { createContentKernel } from '../content/create-kernel.ts';
 import { sealBatch } from '../content/in-thread-preparer.ts';
-import { concatBytes } from '../bytes.ts';
+import { concatBytes, ownBytes } from '../bytes.ts';
 import type { ThreadFunction } from '../content/content-preparer.ts';
 import { invariant } from '../errors.ts';
 import {
@@ -18,7 +18,7 @@ import {
   type WorkerError,
 } from './content-worker-protocol.ts';
 import { nativeAlgorithms } from './native-algorithms.ts';
-import { openInPlace, owned } from './open-in-place.ts';
+import { openInPlace } from './open-in-place.ts';
 import { readWholeFile } from './whole-file.ts';
 import { packError } from './worker-error.ts';
 
@@ -184,6 +184,6 @@ function movable(result: ContentWorkerResult): {
     return { result: { ...result, moved: [] }, transfer: [...result.moved] };
   }
   if (result.kind !== 'open') return { result, transfer: [] };
-  const opened = result.opened.map(({ data, repaired }) => ({ data: owned(data), repaired }));
+  const opened = result.opened.map(({ data, repaired }) => ({ data: ownBytes(data), repaired }));
   return { result: { kind: 'open', opened }, transfer: opened.map(({ data }) => data.buffer) };
 }

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
+import { freeMemory } from '../bytes.ts';
 import {
   type Aead,
   AEAD_NONCE_LENGTH,
@@ -18,9 +19,6 @@ const PIECE_LENGTH = 65536;
 interface PieceCipher {
   update(data: Uint8Array): Buffer<ArrayBuffer>;
 }
-
-/** Outputs of at least this many bytes have a buffer of their own; smaller ones may share a pool. */
-const FREED_LENGTH = 16_384;
 
 /** The ciphers of `node:crypto`. Keys are passed as key objects: raw ones cost 13 us more per item on Node 24. */
 export function nativeAead(name: AeadName): Aead {
@@ -60,6 +58,6 @@ function transform(cipher: PieceCipher, input: Uint8Array, output: Uint8Array): 
     // Unlike `set`, `copy` is fast between shared and ordinary memory whatever their alignment.
     piece.copy(output, offset);
     // Frees the piece at once: left to the collector, they add up to some 64 MB for each thread.
-    if (piece.buffer.byteLength >= FREED_LENGTH) piece.buffer.transfer(0);
+    freeMemory(piece);
   }
 }

@@ -1,3 +1,4 @@
+import { freeMemory, ownBytes } from '../bytes.ts';
 import type { ContentKernel } from '../content/content-kernel.ts';
 import type { OpenedContent } from '../content/content-preparer.ts';
 import { CorruptDataError } from '../errors.ts';
@@ -13,7 +14,6 @@ import {
   type WorkerError,
   type WriteFailure,
 } from './content-worker-protocol.ts';
-import { freeMemory } from './free-memory.ts';
 import { writeFullyAt, writeSparselyAt } from './positional-write.ts';
 import { packError } from './worker-error.ts';
 
@@ -74,7 +74,7 @@ function handedOver(
   if (data.buffer === heap) {
     return [OPENED_IN_PLACE, data.byteOffset, data.length, Number(repaired)];
   }
-  loose.push(owned(data));
+  loose.push(ownBytes(data));
   return [OPENED_LOOSE, 0, data.length, Number(repaired)];
 }
 
@@ -96,11 +96,4 @@ function writeTo(places: Float64Array, index: number, data: Uint8Array): unknown
 function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
-}
-
-/** Views of something larger are copied: posting one would take all of it along. */
-export function owned(data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = data;
-  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === data.byteLength;
-  return isWhole ? (data as Uint8Array<ArrayBuffer>) : new Uint8Array(data);
 }

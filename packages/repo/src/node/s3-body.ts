@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
 
+import { freeMemory } from '../bytes.ts';
 import { CorruptDataError, LongshoreError } from '../errors.ts';
 import type { BlobID } from '../blob/storage.ts';
-import { freeMemory } from './free-memory.ts';
 import { roomFor } from './room.ts';
 
 /** Bytes handed to the socket or the hash at a time. */

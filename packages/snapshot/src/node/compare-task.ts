@@ -1,4 +1,4 @@
-import type { AbortOptions, ThreadCall } from '@longshore/repo';
+import { ownBytes, type AbortOptions, type ThreadCall } from '@longshore/repo';
 import {
   compareDirectory,
   type ComparisonInput,
@@ -40,11 +40,4 @@ export function run(input: ComparisonInput): {
     ...(same === undefined ? [] : [same.contentKeys.buffer, same.listing.rows.buffer]),
   ];
   return { output, moved: moved.filter((buffer) => buffer instanceof ArrayBuffer) };
-}
-
-/** Bytes that nothing else shares the buffer of. */
-function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = bytes;
-  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
-  return isOwn ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }

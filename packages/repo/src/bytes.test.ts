@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { freeMemory } from './free-memory.ts';
+import { freeMemory, ownBytes } from './bytes.ts';
 
 it('gives back memory that the bytes fill, and leaves everything else alone', () => {
   const whole = new Uint8Array(100_000);
@@ -18,4 +18,16 @@ it('gives back memory that the bytes fill, and leaves everything else alone', ()
   for (const bytes of kept) freeMemory(bytes);
   expect(kept.map(({ length }) => length)).toEqual(lengths);
   expect(pooled.every((byte) => byte === 0x78)).toBe(true);
+});
+
+it('copies bytes that share their buffer, and no others', () => {
+  const whole = Uint8Array.of(1, 2, 3);
+  expect(ownBytes(whole)).toBe(whole);
+  const shared = new Uint8Array(new SharedArrayBuffer(3));
+  for (const part of [whole.subarray(1), shared]) {
+    const own = ownBytes(part);
+    expect(own).toEqual(new Uint8Array(part));
+    expect(own.buffer).toBeInstanceOf(ArrayBuffer);
+    expect(own.buffer.byteLength).toBe(part.length);
+  }
 });
