@@ -1,8 +1,7 @@
 import { ByteReader } from '../../bytes.ts';
-import { CorruptDataError, invariant } from '../../errors.ts';
-import type { ContentID } from '../content-id.ts';
-import type { ContentInfo } from '../content-info.ts';
-import { createIndexRecord, recordToInfo, type IndexRecord } from './index-record.ts';
+import { CorruptDataError } from '../../errors.ts';
+import { BinaryIndex, type IndexValues } from './binary-index.ts';
+import type { IndexRecord } from './index-record.ts';
 import type { PackIndex } from './pack-index.ts';
 import { PackNames } from './pack-names.ts';
 import { SortedKeys } from './sorted-keys.ts';
@@ -20,81 +19,44 @@ export const V1_VALUE_SIZE = 20;
 /** What writers put as the key size of an index without entries. */
 export const V1_EMPTY_KEY_SIZE = 255;
 
-class IndexV1 implements PackIndex {
-  readonly entryCount: number;
-  readonly keySize: number;
+class ValuesV1 implements IndexValues {
   readonly byteLength: number;
   readonly #what: string;
   readonly #view: DataView;
-  readonly #keys: SortedKeys;
   readonly #names: PackNames;
   readonly #overhead: number;
 
-  constructor(data: Uint8Array, keys: SortedKeys, what: string, overhead: number) {
-    this.entryCount = keys.count;
-    this.keySize = keys.keySize;
+  constructor(data: Uint8Array, what: string, overhead: number) {
     this.byteLength = data.length;
     this.#what = what;
     this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    this.#keys = keys;
     this.#names = new PackNames(data, what);
     this.#overhead = overhead;
   }
 
-  keyAt(entry: number): Uint8Array {
-    return this.#keys.keyAt(entry);
+  isDeleted(offset: number): boolean {
+    return this.#view.getUint8(offset + 12) >= 0x80;
   }
 
-  infoAt(entry: number, contentID?: ContentID): ContentInfo {
-    const record = createIndexRecord();
-    this.readRecord(entry, record);
-    return recordToInfo(record, contentID);
-  }
-
-  isDeleted(entry: number): boolean {
-    invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
-    return this.#view.getUint8(this.#keys.offsetOf(entry) + this.keySize + 12) >= 0x80;
-  }
-
-  readRecord(entry: number, target: IndexRecord, key?: Uint8Array): void {
-    invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
+  read(entry: number, offset: number, target: IndexRecord): void {
     const view = this.#view;
-    const value = this.#keys.offsetOf(entry) + this.keySize;
-    const flagsAndOffset = view.getUint32(value + 12);
-    const packedLength = view.getUint32(value + 16);
+    const flagsAndOffset = view.getUint32(offset + 12);
+    const packedLength = view.getUint32(offset + 16);
     if (packedLength < this.#overhead) {
       throw new CorruptDataError(`${this.#what}: packed length ${packedLength} of entry ${entry}`, {
         field: 'packedLength',
-        offset: value + 16,
+        offset: offset + 16,
       });
     }
-    target.key = key ?? this.keyAt(entry);
-    target.timestampSeconds = this.#timestamp(value);
-    target.formatVersion = view.getUint8(value + 6);
-    target.packBlobID = this.#names.at(view.getUint32(value + 8), view.getUint8(value + 7));
+    target.timestampSeconds = view.getUint16(offset) * 0x100000000 + view.getUint32(offset + 2);
+    target.formatVersion = view.getUint8(offset + 6);
+    target.packBlobID = this.#names.at(view.getUint32(offset + 8), view.getUint8(offset + 7));
     target.deleted = flagsAndOffset >= 0x80000000;
     target.packOffset = flagsAndOffset & 0x7fffffff;
     target.packedLength = packedLength;
     target.originalLength = packedLength - this.#overhead;
     target.compressionHeaderID = 0;
     target.encryptionKeyID = 0;
-  }
-
-  lowerBound(key: Uint8Array): number {
-    return this.#keys.lowerBound(key);
-  }
-
-  indexOf(key: Uint8Array): number {
-    return this.#keys.indexOf(key);
-  }
-
-  find(key: Uint8Array): ContentInfo | undefined {
-    const entry = this.#keys.indexOf(key);
-    return entry < 0 ? undefined : this.infoAt(entry);
-  }
-
-  #timestamp(value: number): number {
-    return this.#view.getUint16(value) * 0x100000000 + this.#view.getUint32(value + 2);
   }
 }
 
@@ -110,5 +72,5 @@ export function openIndexV1(data: Uint8Array, what: string, overhead: number): P
   const stride = keySize + valueSize;
   reader.bytes(count * stride, 'entries');
   const keys = new SortedKeys({ data, offset: V1_HEADER_SIZE, stride, keySize, count }, what);
-  return new IndexV1(data, keys, what, overhead);
+  return new BinaryIndex(keys, new ValuesV1(data, what, overhead));
 }

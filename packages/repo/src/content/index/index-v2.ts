@@ -1,8 +1,7 @@
 import { ByteReader } from '../../bytes.ts';
-import { CorruptDataError, invariant } from '../../errors.ts';
-import type { ContentID } from '../content-id.ts';
-import type { ContentInfo } from '../content-info.ts';
-import { createIndexRecord, recordToInfo, type IndexRecord } from './index-record.ts';
+import { CorruptDataError } from '../../errors.ts';
+import { BinaryIndex, type IndexValues } from './binary-index.ts';
+import type { IndexRecord } from './index-record.ts';
 import type { PackIndex } from './pack-index.ts';
 import { PackNames } from './pack-names.ts';
 import { SortedKeys } from './sorted-keys.ts';
@@ -44,78 +43,45 @@ interface HeaderV2 {
   readonly formats: readonly EntryFormat[];
 }
 
-class IndexV2 implements PackIndex {
-  readonly entryCount: number;
-  readonly keySize: number;
+class ValuesV2 implements IndexValues {
   readonly byteLength: number;
   readonly #what: string;
   readonly #view: DataView;
-  readonly #keys: SortedKeys;
   readonly #names: PackNames;
   readonly #header: HeaderV2;
 
-  constructor(data: Uint8Array, keys: SortedKeys, header: HeaderV2, what: string) {
-    this.entryCount = keys.count;
-    this.keySize = keys.keySize;
+  constructor(data: Uint8Array, header: HeaderV2, what: string) {
     this.byteLength = data.length;
     this.#what = what;
     this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    this.#keys = keys;
     this.#names = new PackNames(data, what);
     this.#header = header;
   }
 
-  keyAt(entry: number): Uint8Array {
-    return this.#keys.keyAt(entry);
+  isDeleted(offset: number): boolean {
+    return this.#view.getUint8(offset + 4) >= 0x80;
   }
 
-  infoAt(entry: number, contentID?: ContentID): ContentInfo {
-    const record = createIndexRecord();
-    this.readRecord(entry, record);
-    return recordToInfo(record, contentID);
-  }
-
-  isDeleted(entry: number): boolean {
-    invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
-    return this.#view.getUint8(this.#keys.offsetOf(entry) + this.keySize + 4) >= 0x80;
-  }
-
-  readRecord(entry: number, target: IndexRecord, key?: Uint8Array): void {
-    invariant(entry >= 0 && entry < this.entryCount, 'an index entry beyond the end is read');
+  read(_entry: number, offset: number, target: IndexRecord): void {
     const view = this.#view;
     const { valueSize, baseTime, formats } = this.#header;
-    const value = this.#keys.offsetOf(entry) + this.keySize;
-    const formatNumber = valueSize > 16 ? view.getUint8(value + 16) : 0;
-    const packHigh = valueSize > 17 ? view.getUint8(value + 17) : 0;
-    const lengthsHigh = valueSize > 18 ? view.getUint8(value + 18) : 0;
+    const formatNumber = valueSize > 16 ? view.getUint8(offset + 16) : 0;
+    const packHigh = valueSize > 17 ? view.getUint8(offset + 17) : 0;
+    const lengthsHigh = valueSize > 18 ? view.getUint8(offset + 18) : 0;
     const format = formats[formatNumber];
     if (format === undefined) {
-      throw this.#error('formatNumber', value + 16, `${formatNumber} of ${formats.length}`);
+      throw this.#error('formatNumber', offset + 16, `${formatNumber} of ${formats.length}`);
     }
-    const flagsAndOffset = view.getUint32(value + 4);
-    target.key = key ?? this.keyAt(entry);
-    target.timestampSeconds = baseTime + view.getUint32(value);
+    const flagsAndOffset = view.getUint32(offset + 4);
+    target.timestampSeconds = baseTime + view.getUint32(offset);
     target.deleted = flagsAndOffset >= 0x80000000;
     target.packOffset = flagsAndOffset & 0x7fffffff;
-    target.originalLength = ((lengthsHigh >> 4) << 24) | (view.getUint32(value + 8) >>> 8);
-    target.packedLength = ((lengthsHigh & 15) << 24) | (view.getUint32(value + 10) & 0xffffff);
-    target.packBlobID = this.#packName((packHigh << 16) | view.getUint16(value + 14), value + 14);
+    target.originalLength = ((lengthsHigh >> 4) << 24) | (view.getUint32(offset + 8) >>> 8);
+    target.packedLength = ((lengthsHigh & 15) << 24) | (view.getUint32(offset + 10) & 0xffffff);
+    target.packBlobID = this.#packName((packHigh << 16) | view.getUint16(offset + 14), offset + 14);
     target.compressionHeaderID = format.compressionHeaderID;
     target.formatVersion = format.formatVersion;
     target.encryptionKeyID = format.encryptionKeyID;
-  }
-
-  lowerBound(key: Uint8Array): number {
-    return this.#keys.lowerBound(key);
-  }
-
-  indexOf(key: Uint8Array): number {
-    return this.#keys.indexOf(key);
-  }
-
-  find(key: Uint8Array): ContentInfo | undefined {
-    const entry = this.#keys.indexOf(key);
-    return entry < 0 ? undefined : this.infoAt(entry);
   }
 
   #packName(packNumber: number, offset: number): IndexRecord['packBlobID'] {
@@ -160,5 +126,6 @@ export function openIndexV2(data: Uint8Array, what: string): PackIndex {
     encryptionKeyID: reader.uint8('encryptionKeyID'),
   }));
   const keys = new SortedKeys({ data, offset: V2_HEADER_SIZE, stride, keySize, count }, what);
-  return new IndexV2(data, keys, { valueSize, packCount, baseTime, packsOffset, formats }, what);
+  const header = { valueSize, packCount, baseTime, packsOffset, formats };
+  return new BinaryIndex(keys, new ValuesV2(data, header, what));
 }
