@@ -26,12 +26,16 @@ export interface Attempt {
 
 type State = 'live' | 'doubtful' | 'gone';
 
-interface Expected {
-  readonly id: ManifestID;
-  readonly attempt: Attempt;
+/** What retention goes by. */
+interface Dated {
   readonly path: string;
   readonly startTime: EpochNanoseconds;
   readonly isComplete: boolean;
+}
+
+interface Expected extends Dated {
+  readonly id: ManifestID;
+  readonly attempt: Attempt;
   readonly needed: ReadonlySet<ContentID>;
   /** Doubtful: somebody began to delete it, and nobody knows how that ended. */
   state: State;
@@ -42,8 +46,8 @@ interface Expected {
 export class Expectations {
   readonly #attempts: Attempt[] = [];
   readonly #snapshots = new Map<ManifestID, Expected>();
-  /** Told as deleted before anybody looked. */
-  readonly #deletedUnseen = new Set<ManifestID>();
+  /** Told as deleted before anybody looked. Until then they may have made others expire. */
+  readonly #deletedUnseen = new Map<ManifestID, Dated>();
   /** The smallest number of snapshots that the policy of a path ever asked for. */
   readonly #leastKept = new Map<string, number>();
   /** Acknowledged, not yet seen in the storage. */
@@ -61,10 +65,10 @@ export class Expectations {
     this.#saved.set(id, what);
   }
 
-  deleting(id: ManifestID): void {
-    const known = this.#snapshots.get(id);
+  deleting(snapshot: SnapshotManifest): void {
+    const known = this.#snapshots.get(snapshot.id);
     if (known?.state === 'live') this.#become(known, 'doubtful');
-    if (known === undefined) this.#deletedUnseen.add(id);
+    if (known === undefined) this.#deletedUnseen.set(snapshot.id, datedOf(snapshot));
   }
 
   /** The deletion was acknowledged. */
@@ -134,18 +138,16 @@ export class Expectations {
     const known = this.#snapshots.get(snapshot.id);
     if (known?.state === 'gone') throw new Error(`${describe(known)} was deleted and is back`);
     if (known !== undefined) return;
-    const { id, source, startTime, incomplete, rootEntry, tags } = snapshot;
+    const { id, rootEntry, tags } = snapshot;
     const attempt = this.#attempts[Number(tags[ATTEMPT_TAG])];
     if (attempt === undefined) throw new Error(`snapshot ${id} of nobody knows what`);
     const needed = new Set<ContentID>();
     await addNeeded(repository, rootEntry!, needed);
     this.#needed = undefined;
     this.#snapshots.set(id, {
+      ...datedOf(snapshot),
       id,
       attempt,
-      path: source.path,
-      startTime,
-      isComplete: incomplete === undefined,
       needed,
       state: this.#deletedUnseen.has(id) ? 'doubtful' : 'live',
       isRestored: false,
@@ -159,9 +161,11 @@ export class Expectations {
     this.#become(expected, 'gone');
   }
 
-  #mayExpire({ path, startTime, isComplete }: Expected): boolean {
+  #mayExpire({ path, startTime, isComplete }: Dated): boolean {
     if (!isComplete) return true;
-    const newer = [...this.#snapshots.values()].filter(
+    const unseen = [...this.#deletedUnseen].filter(([id]) => !this.#snapshots.has(id));
+    const others = [...this.#snapshots.values(), ...unseen.map(([, dated]) => dated)];
+    const newer = others.filter(
       (other) => other.path === path && other.isComplete && other.startTime > startTime,
     );
     return newer.length >= (this.#leastKept.get(path) ?? Infinity);
@@ -205,6 +209,10 @@ function sha256(bytes: Uint8Array): string {
   const hash = hashes.get(bytes) ?? createHash('sha256').update(bytes).digest('hex');
   hashes.set(bytes, hash);
   return hash;
+}
+
+function datedOf({ source, startTime, incomplete }: SnapshotManifest): Dated {
+  return { path: source.path, startTime, isComplete: incomplete === undefined };
 }
 
 function describe({ id, attempt, path, isComplete }: Expected): string {

@@ -279,9 +279,10 @@ export class History {
   ): Promise<void> {
     const snapshots = await listSnapshots(repository);
     if (snapshots.length === 0) return;
-    const { id } = this.#chance.pick(snapshots);
+    const snapshot = this.#chance.pick(snapshots);
+    const { id } = snapshot;
     this.#say(process, `deletes ${id}`);
-    this.#expectations.deleting(id);
+    this.#expectations.deleting(snapshot);
     await writeSession(repository, {}, (writer) => writer.deleteManifest(id));
     this.#expectations.deleted(id);
     this.#say(process, `deleted ${id}`);
@@ -527,9 +528,9 @@ export class History {
       await this.#check(true);
       await this.#checkSpace();
       await writeSession(repository, {}, async (session) => {
-        for (const { id } of await listSnapshots(repository)) {
-          this.#expectations.deleting(id);
-          await session.deleteManifest(id);
+        for (const snapshot of await listSnapshots(repository)) {
+          this.#expectations.deleting(snapshot);
+          await session.deleteManifest(snapshot.id);
         }
       });
       for (let day = 0; day < DAYS_AFTER; day++) {
