@@ -30,7 +30,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'repository sync-to filesystem': ['times'],
   'repository sync-to s3': ['point-in-time', 'times'],
   'repository repair s3': ['point-in-time'],
-  'snapshot create': ['log-dir-detail', 'log-entry-detail', 'send-snapshot-report'],
+  'snapshot create': ['send-snapshot-report'],
   mount: ['fuse-allow-non-empty-mount', 'fuse-allow-other'],
   'benchmark compression': ['by-alloc', 'deprecated'],
 };
