@@ -26,11 +26,9 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'repository connect from-config': ['check-for-updates'],
   'repository create filesystem': ['check-for-updates'],
   'repository create s3': ['check-for-updates', 'point-in-time'],
-  'repository set-parameters': ['upgrade'],
-  'repository sync-to filesystem': ['times'],
-  'repository sync-to s3': ['point-in-time', 'times'],
+  'repository sync-to s3': ['point-in-time'],
   'repository repair s3': ['point-in-time'],
-  'snapshot create': ['log-dir-detail', 'log-entry-detail', 'send-snapshot-report'],
+  'snapshot create': ['send-snapshot-report'],
   mount: ['fuse-allow-non-empty-mount', 'fuse-allow-other'],
   'benchmark compression': ['by-alloc', 'deprecated'],
 };

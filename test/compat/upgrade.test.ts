@@ -102,9 +102,12 @@ class SharedRepository implements Disposable {
   }
 
   async version(): Promise<number> {
+    return (await this.format()).version;
+  }
+
+  async format(): Promise<{ readonly version: number }> {
     const { stdout } = await this.longshore('repository', 'status', '--json');
-    const { contentFormat } = JSON.parse(stdout) as { contentFormat: { version: number } };
-    return contentFormat.version;
+    return (JSON.parse(stdout) as { contentFormat: { version: number } }).contentFormat;
   }
 
   blobs(): readonly string[] {
@@ -153,7 +156,7 @@ class SharedRepository implements Disposable {
   }
 }
 
-describe.skipIf(isKopiaMissing(kopiaBinary, 'upgrades beside Kopia', 15))('an upgrade', () => {
+describe.skipIf(isKopiaMissing(kopiaBinary, 'upgrades beside Kopia', 19))('an upgrade', () => {
   it.each([
     ['kopia', 1],
     ['kopia', 2],
@@ -183,6 +186,32 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'upgrades beside Kopia', 15))('an up
       using shared = await SharedRepository.create(creator, version);
       await shared.kopiaUpgrade('begin', ...QUICKLY);
       expect(await shared.version()).toBe(3);
+      await shared.expectBothContent();
+    },
+  );
+
+  it.each([
+    ['longshore', 'kopia', 1],
+    ['kopia', 'kopia', 1],
+    ['kopia', 'longshore', 1],
+    ['longshore', 'kopia', 2],
+  ] as const)(
+    'as a parameter that %s sets gives what %s created with format version %i version 2, and epochs',
+    async (who, creator, version) => {
+      using shared = await SharedRepository.create(creator, version);
+      const flags = ['repository', 'set-parameters', '--upgrade', '--max-pack-size-mb=30'];
+      if (who === 'longshore') await shared.longshore(...flags);
+      else {
+        await using kopia = await shared.kopia();
+        await kopia.run(...flags);
+      }
+      expect(await shared.format()).toMatchObject({
+        version: 2,
+        indexVersion: 2,
+        maxPackSize: 30 * 2 ** 20,
+        epochParameters: { Enabled: true },
+      });
+      if (version === 1) expect(shared.blobs()).toContain(POISON);
       await shared.expectBothContent();
     },
   );

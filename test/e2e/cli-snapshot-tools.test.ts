@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -218,6 +219,18 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 11)
         (await kopia.snapshots()).map(({ id }) => id),
       );
       expect((await world.ok(args)).stderr).toContain('Copied 0 blobs');
+      const timed = ['repository', 'sync-to', 'filesystem', `--path=${world.path('timed')}`];
+      await world.ok([...timed, '--times']);
+      for (const path of blobsIn(world.path('repo'))) {
+        const original = statSync(path, { bigint: true }).mtimeNs;
+        const copied = path.replace(world.path('repo'), world.path('timed'));
+        const later = Number(statSync(copied, { bigint: true }).mtimeNs - original);
+        expect(later).toBeGreaterThanOrEqual(0);
+        expect(later).toBeLessThanOrEqual(2000);
+      }
+      // Nothing is newer than its copy.
+      const inSync = `${blobsIn(world.path('repo')).length} in sync`;
+      expect(await kopia.messages(...timed, '--times', '-n')).toContain(inSync);
       // Kopia's own copy has nothing left to do.
       await kopia.run(...args, '--delete');
       await copy.verify();

@@ -93,6 +93,23 @@ describe('an upgrade from the command line', () => {
     expect((await world.run([...upgrade, 'rollback', '--force'])).code).toBe(1);
   });
 
+  it('is what a parameter asks for as well, without a wait, and then nothing more to do', async () => {
+    using other = new CLIWorld();
+    const create = ['repository', 'create', 'filesystem', `--path=${other.path('repo')}`];
+    await other.ok([...create, '--format-version=1']);
+    await other.ok(['snapshot', 'create', world.path('source')]);
+    const set = ['repository', 'set-parameters', '--upgrade'];
+    const first = await other.ok(set);
+    expect(first.stderr).toContain('The repository has been upgraded.');
+    expect(first.stderr).toContain('Disconnect all other clients');
+    const { contentFormat } = await other.json<Status>(['repository', 'status']);
+    expect(contentFormat).toMatchObject({ version: 2, indexVersion: 2 });
+    await other.ok(['snapshot', 'verify', '--verify-files-percent=100']);
+    const again = await other.ok([...set, '--epoch-advance-on-count=30']);
+    expect(again.stderr).toContain('has that format already');
+    expect(again.stderr).toContain('parameters have been changed');
+  });
+
   it('is no business of who may only read', async () => {
     await world.ok(['repository', 'disconnect']);
     const path = `--path=${world.path('repo')}`;

@@ -13,7 +13,7 @@ import {
   type UpgradeOptions,
   type UpgradeOutcome,
 } from '@longshore/repo';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   DAY,
   HOUR,
@@ -242,6 +242,56 @@ describe('an upgrade', () => {
     const skew = upgradeRepository({ ...parts, clock, sleep: virtual.time.sleep });
     await expect(skew).rejects.toThrow(expect.objectContaining({ code: 'CLOCK_SKEW' }));
     expect(await versionOf(virtual)).toBe(1);
+  });
+
+  it('to version 2 does not wait where nobody is seen writing, and loses nothing wherever it dies', async () => {
+    const old = await oldRepository(1);
+    const expected = await old.read();
+    const options = { targetVersion: 2, waitsForWritersOnly: true } as const;
+    let calls = 1;
+    for (let dying = 0; dying <= calls; dying += dying === 0 ? 1 : 3) {
+      const virtual = await old.clone();
+      const mortal = new DyingStorage(virtual.storage, dying, 'after');
+      const before = virtual.time.sleeps.length;
+      await begin(virtual, { ...options, storage: mortal.storage }).catch(() => undefined);
+      expect(virtual.time.sleeps).toHaveLength(before);
+      if (dying === 0) ({ calls } = mortal);
+      expect(['committed', 'up-to-date']).toContain(await begin(virtual, options));
+      await using repository = await virtual.open();
+      const { epochParameters, indexVersion, version } = repository.formatManager.current();
+      expect([version, indexVersion, epochParameters.enabled]).toEqual([2, 2, true]);
+      expect(await virtual.read()).toEqual(expected);
+    }
+    expect(await begin(old, options)).toBe('committed');
+    await expectSound(old, expected);
+    expect(await begin(old, options)).toBe('up-to-date');
+    expect(await begin(old)).toBe('committed');
+    expect(await versionOf(old)).toBe(3);
+    expect(await begin(old, options)).toBe('up-to-date');
+    expect(await versionOf(old)).toBe(3);
+  }, 120_000);
+
+  it('waits for a writer whose session has a marker, and takes in what it commits', async () => {
+    const virtual = await oldRepository(1);
+    await using late = await virtual.open('writer');
+    await using writer = late.newWriter();
+    const objectID = await writer.writeObject(new Uint8Array(25 * 1024 * 1024).fill(7));
+    await writer.writeObject(new Uint8Array(10).fill(8));
+    await vi.waitFor(async () => expect(await virtual.names('s')).toHaveLength(1));
+    let isCommitted = false;
+    const outcome = await begin(virtual, {
+      targetVersion: 2,
+      waitsForWritersOnly: true,
+      sleep: async (milliseconds, signal) => {
+        if (!isCommitted) await writer.flush();
+        isCommitted = true;
+        await virtual.time.sleep(milliseconds, signal);
+      },
+    });
+    expect([outcome, isCommitted]).toEqual(['committed', true]);
+    await using repository = await virtual.open();
+    await using object = await repository.openObject(objectID);
+    expect(object.length).toBe(25 * 1024 * 1024);
   });
 
   it('ends when somebody takes the lock away while it waits', async () => {

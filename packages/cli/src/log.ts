@@ -12,12 +12,18 @@ export interface Log {
   info(message: string): void;
   warning(message: string): void;
   error(message: string): void;
+  /** False: nobody would see a message of this level. */
+  takes(level: LogLevel): boolean;
   /** Path of the file; undefined if none is written. */
   readonly file: string | undefined;
   close(): void;
 }
 
 const MILLISECONDS = 1_000_000;
+
+/** Characters of details that wait to be written together, and for how long at most. */
+const MAX_PENDING_LENGTH = 32_768;
+const MAX_PENDING_MS = 500;
 const MEGABYTE = 2 ** 20;
 
 /** Messages go to `console`, so that standard output has data only. A log file that cannot be written is given up silently. */
@@ -38,7 +44,7 @@ export function createLog(options: {
     const severity = LOG_LEVELS.indexOf(level);
     const time = new Date().toISOString();
     if (file !== undefined && severity >= fileLevel) {
-      writeLine(file.descriptor, `${time} ${level.toUpperCase()} ${message}\n`);
+      file.write(`${time} ${level.toUpperCase()} ${message}\n`, { isUrgent: level !== 'debug' });
     }
     if (severity < consoleLevel) return;
     const line = (flags['console-timestamps'] ? `${time} ` : '') + printable(message);
@@ -49,10 +55,12 @@ export function createLog(options: {
     info: (message) => log('info', message),
     warning: (message) => log('warning', message),
     error: (message) => log('error', message),
-    file: file?.path,
-    close: () => {
-      if (file !== undefined) closeSync(file.descriptor);
+    takes: (level) => {
+      const severity = LOG_LEVELS.indexOf(level);
+      return severity >= consoleLevel || (file !== undefined && severity >= fileLevel);
     },
+    file: file?.path,
+    close: () => file?.close(),
   };
 }
 
@@ -64,7 +72,7 @@ function openLogFile({
   readonly flags: GlobalFlagValues;
   readonly folder: string;
   readonly action: string;
-}): { readonly path: string; readonly descriptor: number } | undefined {
+}): LogFile | undefined {
   const stamp = new Date().toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 15);
   const logs = join(folder, 'cli-logs');
   const path = flags['log-file'] ?? join(logs, `longshore-${stamp}-${process.pid}-${action}.log`);
@@ -72,17 +80,51 @@ function openLogFile({
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const descriptor = openSync(path, 'a', 0o600);
     if (flags['log-file'] === undefined) sweepLogs(logs, flags);
-    return { path, descriptor };
+    return new LogFile(path, descriptor);
   } catch {
     return undefined;
   }
 }
 
-function writeLine(descriptor: number, line: string): void {
-  try {
-    writeSync(descriptor, line);
-  } catch {
-    // A full disk must not stop a restore.
+/** There may be a line for each of many directories: they share a write, unless somebody waits for them. */
+class LogFile {
+  readonly path: string;
+  /** Undefined once it is closed: the number may be another file's by then. */
+  #descriptor: number | undefined;
+  readonly #flush = (): void => this.flush();
+  #pending = '';
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string, descriptor: number) {
+    this.path = path;
+    this.#descriptor = descriptor;
+    process.once('exit', this.#flush);
+  }
+
+  write(line: string, { isUrgent }: { readonly isUrgent: boolean }): void {
+    this.#pending += line;
+    if (isUrgent || this.#pending.length >= MAX_PENDING_LENGTH) this.flush();
+    else this.#timer ??= setTimeout(this.#flush, MAX_PENDING_MS).unref();
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const text = this.#pending;
+    this.#pending = '';
+    if (text === '' || this.#descriptor === undefined) return;
+    try {
+      writeSync(this.#descriptor, text);
+    } catch {
+      // A full disk must not stop a restore.
+    }
+  }
+
+  close(): void {
+    process.off('exit', this.#flush);
+    this.flush();
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
   }
 }
 

@@ -180,6 +180,7 @@ export {
 } from './source-info.ts';
 export { walkSnapshot, type WalkedEntry, type WalkOptions } from './tree-walker.ts';
 export type { UploadEvent } from './upload/upload-events.ts';
+export type { UploadLogLine, UploadLogOptions } from './upload/upload-log.ts';
 export {
   DEFAULT_CHECKPOINT_INTERVAL_MS,
   uploadTree,

@@ -3,16 +3,20 @@ import {
   createSystemClock,
   loadMaintenanceParameters,
   setParameters,
+  systemSleep,
+  upgradeRepository,
   type BlobRetention,
   type ParameterChanges,
 } from '@longshore/repo';
 import { forgetKopiaFormatCache } from '../config/kopia-format-cache.ts';
 import { withWritableRepository } from '../connection/with-repository.ts';
+import type { CommandContext } from '../context.ts';
 import { defineCommand, type Command } from '../grammar/command.ts';
-import { flag, refusedFlag, type FlagValues } from '../grammar/flag.ts';
+import { flag, type FlagValues } from '../grammar/flag.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { duration, integer, text } from '../grammar/value-flags.ts';
 import { changedRetention, RETENTION_FLAGS } from './retention-flags.ts';
+import { reportUpgrade, UPGRADE_OUTCOMES, withUpgrade } from './upgrade-run.ts';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -36,7 +40,9 @@ const FLAGS = {
   'warn-on-missing-required-feature': flag('Clients without the added feature are only warned.', {
     hidden: true,
   }),
-  upgrade: refusedFlag({ isBoolean: true }),
+  upgrade: flag(
+    'Move the indexes to epochs, and bring the repository to format version 2 at least.',
+  ),
 };
 
 export const command: Command = defineCommand({
@@ -44,6 +50,10 @@ export const command: Command = defineCommand({
   flags: FLAGS,
   args: {},
   async run(context, { flags }) {
+    if (flags.upgrade) {
+      await upgrade(context);
+      if (!asksForMore(flags)) return;
+    }
     await withWritableRepository(context, async ({ repository, storage, config }) => {
       const { blobConfiguration: current } = repository.formatManager;
       const changes = changesOf(flags, current);
@@ -66,6 +76,35 @@ export const command: Command = defineCommand({
     });
   },
 });
+
+/**
+ * As Kopia does it, without the wait of "repository upgrade" unless a writer is seen; but under the lock of an upgrade,
+ * and compared before it counts.
+ */
+async function upgrade(context: CommandContext): Promise<void> {
+  const { log } = context;
+  await withUpgrade(context, async (environment) => {
+    const outcome = await upgradeRepository({
+      ...environment,
+      sleep: systemSleep,
+      targetVersion: 2,
+      waitsForWritersOnly: true,
+      onEvent: (event) => reportUpgrade(log, event),
+    });
+    const isDone = outcome === 'up-to-date';
+    log.info(isDone ? 'The repository has that format already.' : UPGRADE_OUTCOMES[outcome]);
+    if (outcome !== 'committed') return;
+    log.warning(
+      'Disconnect all other clients and connect them again: one that is open may not notice for 15 minutes, and what it writes until then nobody would read.',
+    );
+  });
+}
+
+function asksForMore(flags: FlagValues<typeof FLAGS>): boolean {
+  return Object.entries(flags).some(
+    ([name, value]) => name !== 'upgrade' && value !== undefined && value !== false,
+  );
+}
 
 function changesOf(
   flags: FlagValues<typeof FLAGS>,

@@ -42,6 +42,7 @@ import { parseTimestamp, wholeSeconds } from '../output/parse-time.ts';
 import { requestsJSON } from '../output/request-line.ts';
 import { snapshotJSON } from '../output/snapshot-json.ts';
 import { countTree, workOfSnapshot } from '../progress/estimate-work.ts';
+import { uploadLog } from '../output/upload-log.ts';
 import { UploadProgress } from '../progress/upload-progress.ts';
 import { openSourceActions } from './snapshot-actions.ts';
 import { stdinDirectory } from './stdin-entry.ts';
@@ -81,8 +82,14 @@ const FLAGS = {
   'override-source': text('Say that this is the source, user@host:path.'),
   'send-snapshot-report': refusedFlag({ isBoolean: true }),
   'hint-streaming-reads': refusedFlag({ isBoolean: true }),
-  'log-dir-detail': refusedFlag(),
-  'log-entry-detail': refusedFlag(),
+  'log-dir-detail': integer('Details about directories that the log gets, 0 to 10.', {
+    placeholder: 'LEVEL',
+    default: -1,
+  }),
+  'log-entry-detail': integer('Details about files and symlinks that the log gets, 0 to 10.', {
+    placeholder: 'LEVEL',
+    default: -1,
+  }),
   ...JSON_FLAGS,
 };
 
@@ -252,6 +259,10 @@ async function backUp(
           else log.error(`Cannot back up ${text}`);
         } else if (event.type === 'checkpoint') log.debug(`checkpoint ${event.manifestID}`);
       },
+      log: uploadLog(log, {
+        directoryDetail: flags['log-dir-detail'],
+        entryDetail: flags['log-entry-detail'],
+      }),
     });
     if (task.isManual) {
       await markManual(writer, task.source);

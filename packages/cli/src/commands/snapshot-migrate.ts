@@ -18,6 +18,7 @@ import { UsageError } from '../grammar/usage-error.ts';
 import { integer, text, texts } from '../grammar/value-flags.ts';
 import { maintainIfDue } from '../maintenance/automatic-maintenance.ts';
 import { formatBytes } from '../output/units.ts';
+import { uploadLog } from '../output/upload-log.ts';
 import { allSources } from './all-sources.ts';
 
 const FLAGS = {
@@ -93,6 +94,7 @@ async function migrate(
     signal,
     stopSignal,
     onEvent: (event) => report.onEvent(event),
+    log: uploadLog(log),
   });
   context.progress.clear();
   return report;

@@ -3,7 +3,7 @@ import type { StorageConfig } from '../config/connection-config.ts';
 import { openStorage } from '../connection/open-storage.ts';
 import { withRepository } from '../connection/with-repository.ts';
 import type { CommandContext } from '../context.ts';
-import { flag, refusedFlag, type Flags, type FlagValues } from '../grammar/flag.ts';
+import { flag, type Flags, type FlagValues } from '../grammar/flag.ts';
 import { integer } from '../grammar/value-flags.ts';
 import { formatBytes } from '../output/units.ts';
 
@@ -15,7 +15,7 @@ export const SYNC_FLAGS = {
   parallel: integer('Blobs copied at once.', { default: 1 }),
   'must-exist': flag('Fail unless there is a copy already.'),
   'verify-packs': flag('Read packs back too and compare them; all other blobs always are.'),
-  times: refusedFlag({ isBoolean: true }),
+  times: flag('Give copies the times of their originals, if the target can.'),
 } as const satisfies Flags;
 
 /** Copies the connected repository to a storage and checks it there. */
@@ -38,6 +38,7 @@ export async function runSync(
       parallel: Math.max(1, flags.parallel),
       mustExist: flags['must-exist'],
       verifyPacks: flags['verify-packs'],
+      times: flags.times,
       signal,
       onEvent: (event) => report.onEvent(event),
     });
@@ -79,6 +80,8 @@ class SyncReport {
         () =>
           `Copied ${this.#blobs} blobs (${formatBytes(this.#bytes)} of ${formatBytes(this.#total)})`,
       );
+    } else if (event.type === 'times-unsupported') {
+      log.warning('The destination does not take times: copies have those of the copying.');
     } else log.debug(`${event.type} ${event.blob.id}`);
   }
 }

@@ -37,7 +37,7 @@ export interface MemoryStorageOptions {
   /** Source of the timestamps that this storage assigns. */
   readonly clock: Clock;
   readonly displayName?: string;
-  /** Both on unless said otherwise. */
+  /** All on unless said otherwise. */
   readonly capabilities?: Partial<BlobStorage['capabilities']>;
 }
 
@@ -63,7 +63,12 @@ class InMemoryStorage implements MemoryStorage {
 
   constructor(options: MemoryStorageOptions) {
     this.displayName = options.displayName ?? 'Memory';
-    this.capabilities = { objectLock: true, putIfAbsent: true, ...options.capabilities };
+    this.capabilities = {
+      objectLock: true,
+      putIfAbsent: true,
+      putTimes: true,
+      ...options.capabilities,
+    };
     this.#clock = options.clock;
   }
 
@@ -103,7 +108,10 @@ class InMemoryStorage implements MemoryStorage {
     if (options.retention && !this.capabilities.objectLock) throw unsupported(id, 'object lock');
     if (options.ifAbsent && !this.capabilities.putIfAbsent) throw unsupported(id, 'put if absent');
     if (options.ifAbsent && this.#blobs.has(id)) throw blobExistsError(id);
-    const timestamp = this.#clock();
+    if (options.timestamp !== undefined && this.capabilities.putTimes !== true) {
+      throw unsupported(id, 'times of its own choice');
+    }
+    const timestamp = options.timestamp ?? this.#clock();
     const blob: StoredBlob = {
       data: concatBytes(bytesParts(data)),
       timestamp,

@@ -431,6 +431,26 @@ export const blobStorageContract: readonly BlobStorageContractCase[] = [
     },
   },
   {
+    name: 'gives a blob the time that it is told, never an earlier one, or refuses to',
+    async run({ storage }) {
+      const id = blobID('ptimed');
+      const put = (timestamp: bigint): Promise<void> =>
+        storage.putBlob(id, pattern(1), { timestamp });
+      if (storage.capabilities.putTimes !== true) {
+        await expectCode(put(1n), 'UNSUPPORTED', 'put with a time');
+        await expectCode(storage.getBlob(id), 'BLOB_NOT_FOUND', 'get after a refused put');
+        return;
+      }
+      for (const end of [0n, 1n, 499_999_999n, 999_999_001n, 999_999_999n]) {
+        const timestamp = 1_600_000_000_000_000_000n + end;
+        await put(timestamp);
+        const stored = await storage.getMetadata(id);
+        const later = stored.timestamp - timestamp;
+        expectTrue(later >= 0n && later <= 2000n, `${later} ns later than asked for`);
+      }
+    },
+  },
+  {
     name: 'refuses an object lock that it cannot keep',
     async run({ storage }) {
       if (storage.capabilities.objectLock) return;

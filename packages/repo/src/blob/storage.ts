@@ -54,6 +54,11 @@ export interface PutBlobOptions extends AbortOptions {
   readonly retention?: BlobRetention;
   /** Fail with ALREADY_EXISTS if the blob is there. Needs `capabilities.putIfAbsent`. */
   readonly ifAbsent?: boolean;
+  /**
+   * Time that the blob gets instead of the storage's own, or up to two microseconds later: for copies of blobs. A storage
+   * without `capabilities.putTimes` refuses it (UNSUPPORTED).
+   */
+  readonly timestamp?: EpochNanoseconds;
 }
 
 /**
@@ -72,7 +77,12 @@ export interface BlobReader {
 
 /** A writable storage. Read-after-write and list-after-write are consistent. */
 export interface BlobStorage extends BlobReader, AsyncDisposable {
-  readonly capabilities: { readonly objectLock: boolean; readonly putIfAbsent: boolean };
+  readonly capabilities: {
+    readonly objectLock: boolean;
+    readonly putIfAbsent: boolean;
+    /** Default false. */
+    readonly putTimes?: boolean;
+  };
   /**
    * Creates or replaces atomically: nobody ever sees a part. When it resolves, the blob is durable.
    * `data` is borrowed until the promise settles. The storage's time of it costs another request: `getMetadata`.

@@ -14,7 +14,7 @@ import type { BlobSealer } from './indexblob/blob-sealing.ts';
 import { sessionIDOf } from './session-id.ts';
 
 /** Marker blobs of live write sessions begin with it. */
-const MARKER_PREFIX = 's';
+export const SESSION_MARKER_PREFIX = 's';
 
 /** Who writes since when. Times in nanoseconds. Stored as `s<hash>-<session ID>`; docs/format/write-session.md. */
 export interface SessionMarker {
@@ -63,7 +63,7 @@ export async function putSessionMarker(
   marker: SessionMarker,
   options: AbortOptions = {},
 ): Promise<BlobID> {
-  const { id, bytes } = sealer.seal(encodeSessionMarker(marker), MARKER_PREFIX, marker.id);
+  const { id, bytes } = sealer.seal(encodeSessionMarker(marker), SESSION_MARKER_PREFIX, marker.id);
   await storage.putBlob(id, bytes, options);
   return id;
 }
@@ -96,7 +96,7 @@ export async function listSessions(
   options: AbortOptions = {},
 ): Promise<ReadonlyMap<string, ListedSession>> {
   const sessions = new Map<string, ListedSession>();
-  for await (const blob of storage.listBlobs(MARKER_PREFIX, options)) {
+  for await (const blob of storage.listBlobs(SESSION_MARKER_PREFIX, options)) {
     const sessionID = sessionIDOf(blob.id);
     if (sessionID === undefined) {
       throw new CorruptDataError(`session marker ${blob.id}: names no session`, {

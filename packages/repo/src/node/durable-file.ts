@@ -22,6 +22,8 @@ export interface DurableFileOptions {
   readonly owner?: FileOwner | undefined;
   /** Fail with the error EEXIST of the operating system if the file is there. */
   readonly ifAbsent?: boolean | undefined;
+  /** Nanoseconds since 1970; the file gets this time or one up to two microseconds later. */
+  readonly modificationTime?: bigint | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Large data then goes past the page cache as far as the file system takes it. */
   readonly directWriter?: DirectWriter | undefined;
@@ -50,8 +52,9 @@ export async function writeDurableFile(
   try {
     const handle = await createWithData(temporaryPath, data, options);
     try {
-      const { owner } = options;
+      const { owner, modificationTime } = options;
       if (owner && isRoot()) await handle.chown(owner.uid, owner.gid);
+      if (modificationTime !== undefined) await setTime(handle, modificationTime);
       await handle.sync();
     } finally {
       await handle.close();
@@ -195,6 +198,17 @@ function dropBytes(pieces: readonly Uint8Array[], count: number): readonly Uint8
     first++;
   }
   return pieces.slice(first).map((piece, i) => (i === 0 ? piece.subarray(rest) : piece));
+}
+
+/**
+ * Node takes seconds as a double, which has a quarter of a microsecond, and may cut them to whole microseconds: half a
+ * microsecond more is never rounded to an earlier one.
+ */
+async function setTime(handle: FileHandle, nanoseconds: bigint): Promise<void> {
+  const whole = nanoseconds / 1000n;
+  const microseconds = Number(nanoseconds % 1000n > 0n ? whole + 1n : whole);
+  const seconds = (microseconds + 0.5) / 1e6;
+  await handle.utimes(seconds, seconds);
 }
 
 async function linkExclusively(from: string, to: string): Promise<void> {

@@ -77,7 +77,7 @@ export async function openFilesystemStorage(
 
 class FilesystemStorage implements BlobStorage {
   readonly displayName: string;
-  readonly capabilities = { objectLock: false, putIfAbsent: true } as const;
+  readonly capabilities = { objectLock: false, putIfAbsent: true, putTimes: true } as const;
   readonly folderOptions: { readonly mode: number; readonly owner: FileOwner | undefined };
   readonly #root: string;
   readonly #fileOptions: { readonly mode: number; readonly owner: FileOwner | undefined };
@@ -161,7 +161,7 @@ class FilesystemStorage implements BlobStorage {
   }
 
   async putBlob(id: BlobID, data: Bytes, options: PutBlobOptions = {}): Promise<void> {
-    const { signal, ifAbsent } = options;
+    const { signal, ifAbsent, timestamp } = options;
     signal?.throwIfAborted();
     if (options.retention) throw unsupportedLock(id);
     await this.#shards.ensureStored();
@@ -170,6 +170,7 @@ class FilesystemStorage implements BlobStorage {
       writeDurableFile(path, data, {
         ...this.#fileOptions,
         ifAbsent,
+        modificationTime: timestamp,
         signal,
         directWriter: this.#directWriter,
       });

@@ -167,6 +167,11 @@ class S3Storage implements BlobStorage {
         { blobID: id },
       );
     }
+    if (options.timestamp !== undefined) {
+      throw new LongshoreError('UNSUPPORTED', `blob ${id}: S3 sets the times of blobs itself`, {
+        blobID: id,
+      });
+    }
     refuseConfig(id, 'write');
     const parts = bytesParts(data);
     const length = bytesLength(data);

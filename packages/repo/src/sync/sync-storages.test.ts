@@ -77,6 +77,26 @@ describe('a copied repository', () => {
     expect(ids.at(-1)).toBe('kopia.repository');
   });
 
+  it('has the times of its originals if it is told to, and is then no older than they are', async () => {
+    const timesIn = async (storage: MemoryStorage): Promise<ReadonlyMap<string, bigint>> =>
+      new Map((await Array.fromAsync(storage.listBlobs(''))).map((b) => [b.id, b.timestamp]));
+    for (const [id, timestamp] of await timesIn(source)) {
+      source.setTimestamp(parseBlobID(id), timestamp - 86_400_000_000_000n);
+    }
+    await sync({ times: true });
+    expect(await timesIn(target)).toEqual(await timesIn(source));
+    expect(copiedIDs(await sync({ times: true }))).toEqual([]);
+    await syncStorages(source, (target = createMemoryStorage({ clock })));
+    expect(await timesIn(target)).not.toEqual(await timesIn(source));
+  });
+
+  it('is made without times, and says so, where the target takes none', async () => {
+    target = createMemoryStorage({ clock, capabilities: { putTimes: false } });
+    const events = await sync({ times: true });
+    expect(events.filter(({ type }) => type === 'times-unsupported')).toHaveLength(1);
+    expect(await namesIn(target)).toEqual(await namesIn(source));
+  });
+
   it('gets only what is new the next time', async () => {
     await sync();
     await addTo(source, 'second');

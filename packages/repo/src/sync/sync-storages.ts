@@ -41,7 +41,9 @@ export type SyncEvent =
       readonly inSync: SyncTally;
       readonly toDelete: SyncTally;
     }
-  | { readonly type: 'copied' | 'deleted' | 'vanished'; readonly blob: BlobMetadata };
+  | { readonly type: 'copied' | 'deleted' | 'vanished'; readonly blob: BlobMetadata }
+  /** The target gives every blob the time of its copy. */
+  | { readonly type: 'times-unsupported' };
 
 export interface SyncOptions extends AbortOptions {
   /** Blobs copied at once; default 1. */
@@ -55,6 +57,8 @@ export interface SyncOptions extends AbortOptions {
   readonly dryRun?: boolean;
   /** Read packs back too and compare them; everything else is always compared. */
   readonly verifyPacks?: boolean;
+  /** Copies get the times of their originals, as far as the target can set times. */
+  readonly times?: boolean;
   /** Bytes; default 256 MiB. */
   readonly memoryLimit?: number;
   readonly onEvent?: (event: SyncEvent) => void;
@@ -121,6 +125,8 @@ class StorageSync {
       toDelete: tallyOf(toDelete),
     });
     if (!dryRun) {
+      if (this.#options.times === true && !this.#setsTimes)
+        onEvent?.({ type: 'times-unsupported' });
       await this.#copy(phases);
       await this.#checkTarget([...phases.flat(), ...inSync]);
       await this.#delete(toDelete);
@@ -163,6 +169,10 @@ class StorageSync {
     return true;
   }
 
+  get #setsTimes(): boolean {
+    return this.#options.times === true && this.#target.capabilities.putTimes === true;
+  }
+
   async #copy(phases: readonly (readonly BlobMetadata[])[]): Promise<void> {
     const { parallel = 1, memoryLimit = DEFAULT_MEMORY_LIMIT } = this.#options;
     const memory = new Budget(memoryLimit);
@@ -195,7 +205,8 @@ class StorageSync {
       onEvent?.({ type: 'vanished', blob });
       return;
     }
-    await this.#target.putBlob(id, data, { signal });
+    const timestamp = this.#setsTimes ? { timestamp: blob.timestamp } : {};
+    await this.#target.putBlob(id, data, { ...timestamp, signal });
     const isPack = syncPhase(id) === 0;
     if (!isPack || verifyPacks) {
       const stored = await this.#target.getBlob(id, { signal });

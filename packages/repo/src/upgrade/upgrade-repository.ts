@@ -8,6 +8,7 @@ import {
   type RandomSource,
   type Sleep,
 } from '../clock.ts';
+import { SESSION_MARKER_PREFIX } from '../content/write-session.ts';
 import { hasDifferences, type IndexDifferences } from '../content/indexblob/compare-indexes.ts';
 import {
   hasLegacyPoison,
@@ -60,6 +61,13 @@ export interface UpgradeOptions extends UpgradeEnvironment {
   readonly statusPollInterval?: bigint;
   /** Nanoseconds by which clocks may differ. Default five minutes. */
   readonly maxPermittedClockDrift?: bigint;
+  /** Format version that is enough; default and most: 3. One that is higher stays. */
+  readonly targetVersion?: 2 | 3;
+  /**
+   * Wait for other clients only if the storage shows that one is writing: a session has a marker. One that is open and
+   * begins to write before it notices the lock is not waited for then.
+   */
+  readonly waitsForWritersOnly?: boolean;
   /** Stop, still locked, once the lock is placed or the new indexes are validated. Default: go through. */
   readonly stopAfter?: 'lock' | 'validation' | undefined;
   /** Commit although the validation found differences. */
@@ -97,10 +105,12 @@ class Upgrade {
   readonly #storage: BlobStorage;
   readonly #change: ChangeFormatOptions;
   readonly #lock: OwnLock;
+  readonly #target: FormatVersion;
 
   constructor(options: UpgradeOptions) {
     const { formatManager, storage, clock, signal } = options;
     this.#options = options;
+    this.#target = options.targetVersion ?? LATEST_VERSION;
     this.#lock = new OwnLock(options);
     this.#manager = formatManager;
     this.#abort = signal === undefined ? {} : { signal };
@@ -113,7 +123,7 @@ class Upgrade {
     await this.#manager.refresh(this.#abort);
     if (this.#manager.upgradeLock === undefined) {
       const { version, epochParameters } = this.#manager.current();
-      if (version === LATEST_VERSION && epochParameters.enabled) return 'up-to-date';
+      if (version >= this.#target && epochParameters.enabled) return 'up-to-date';
       await this.#placeLock(version);
     } else {
       this.#report({ type: 'locked', resumed: true, lock: await this.#refreshLock() });
@@ -139,10 +149,10 @@ class Upgrade {
       advanceNoticeDuration: 0n,
       ioDrainTimeout: this.#options.ioDrainTimeout ?? MIN_DRAIN_TIMEOUT,
       statusPollInterval: pollInterval(this.#options),
-      message: `Upgrading from format version ${from} -> ${LATEST_VERSION}`,
+      message: `Upgrading from format version ${from} -> ${this.#versionFrom(from)}`,
       maxPermittedClockDrift,
     };
-    const changes = { version: LATEST_VERSION, upgradeLock: lock };
+    const changes = { version: this.#versionFrom(from), upgradeLock: lock };
     await storeFormatChanges(this.#manager, changes, this.#change);
     // Of two who place a lock at the same time, the one who was overwritten sees it here.
     this.#report({ type: 'locked', resumed: false, lock: await this.#refreshLock() });
@@ -150,19 +160,30 @@ class Upgrade {
 
   async #upgradeIndexes(migration: IndexMigration): Promise<void> {
     const isLegacy = !this.#manager.current().epochParameters.enabled;
-    if (isLegacy) await this.#drain();
+    if (isLegacy && (await this.#mustDrain())) await this.#drain();
     if (isLegacy) {
       if (await hasLegacyPoison(this.#storage, this.#abort))
         await migration.requireEpochs(this.#abort);
       else await this.#migrate(migration);
       await this.#requireLockAndEpochs(migration);
+      const version = this.#versionFrom(this.#manager.current().version);
       const epochParameters = DEFAULT_EPOCH_PARAMETERS;
-      const changes = { version: LATEST_VERSION, indexVersion: 2, epochParameters } as const;
+      const changes = { version, indexVersion: 2, epochParameters } as const;
       await storeFormatChanges(this.#manager, changes, this.#change);
     }
     if (await isMigrating(this.#manager, this.#options.ownerID, this.#change)) {
       await this.#validate(migration);
     }
+  }
+
+  #versionFrom(version: FormatVersion): FormatVersion {
+    return version > this.#target ? version : this.#target;
+  }
+
+  async #mustDrain(): Promise<boolean> {
+    if (this.#options.waitsForWritersOnly !== true) return true;
+    for await (const _ of this.#storage.listBlobs(SESSION_MARKER_PREFIX, this.#abort)) return true;
+    return false;
   }
 
   async #migrate(migration: IndexMigration): Promise<void> {

@@ -21,6 +21,7 @@ import {
 import { listSnapshots, saveSnapshot } from '../snapshot-store.ts';
 import type { SourceInfo } from '../source-info.ts';
 import type { UploadEvent } from '../upload/upload-events.ts';
+import type { UploadLogOptions } from '../upload/upload-log.ts';
 import { uploadTree } from '../upload/uploader.ts';
 import { openRepositorySource } from './repository-source.ts';
 
@@ -49,6 +50,8 @@ export interface MigrateOptions extends AbortOptions {
   /** Ends after what is being read: the snapshot that is under way is not saved. */
   readonly stopSignal?: AbortSignal;
   readonly onEvent?: (event: MigrateEvent) => void;
+  /** Who reads the lines that logging policies ask for; default: nobody. */
+  readonly log?: UploadLogOptions | undefined;
 }
 
 /**
@@ -108,7 +111,7 @@ async function uploadAgain(
   from: Repository,
   writer: RepositoryWriter,
   snapshot: SnapshotManifest,
-  { applyIgnoreRules = false, signal, stopSignal, onEvent }: MigrateOptions,
+  { applyIgnoreRules = false, signal, stopSignal, onEvent, log }: MigrateOptions,
 ): Promise<SnapshotDraft> {
   const { source, rootEntry, startTime, endTime, description, tags, pins } = snapshot;
   const abort = signal === undefined ? {} : { signal };
@@ -130,6 +133,7 @@ async function uploadAgain(
     sleep: systemSleep,
     defaultParallelism: DEFAULT_PARALLELISM,
     onEvent: (event) => onEvent?.({ type: 'upload', source, event }),
+    log,
     ...abort,
     stopSignal,
   });

@@ -25,6 +25,7 @@ import { readDirectory } from '../repository-entry.ts';
 import type { SnapshotDraft, SnapshotManifest } from '../snapshot-manifest.ts';
 import { createTestRepository } from '../tree-fixture.ts';
 import type { UploadEvent } from '../upload/upload-events.ts';
+import type { UploadLogLine } from '../upload/upload-log.ts';
 import { uploadTree, type UploadOptions } from '../upload/uploader.ts';
 import { openLocalEntry } from './local-entry.ts';
 
@@ -127,6 +128,28 @@ describe('a tree that was stored before', () => {
       endTime: 0n,
     });
     expect(second.draft.stats).toMatchObject({ cachedFiles: 10, nonCachedFiles: 0, dirCount: 4 });
+  });
+
+  it('is logged file by file where the policy asks for it, though directories are taken over whole', async () => {
+    const first = await upload(root());
+    const logOf = async (cacheHit: number, from: DirectoryEntry): Promise<readonly unknown[]> => {
+      const lines: UploadLogLine[] = [];
+      const { logging } = DEFAULT_POLICY;
+      const entries = { ...logging.entries, cacheHit };
+      await upload(from, [first.draft], {
+        policies: { logging: { ...logging, entries } },
+        log: { write: (line) => lines.push(line), nowMs: () => 0 },
+      });
+      return lines
+        .filter(({ message }) => message === 'cached')
+        .map(({ details }) => details)
+        .sort((a, b) => (a.path < b.path ? -1 : 1));
+    };
+    const logged = await logOf(7, root());
+    expect(logged).toHaveLength(10);
+    expect(logged[2]).toMatchObject({ path: 'a/b/two', size: `two of ${folder}/a/b`.length });
+    expect(logged).toEqual(await logOf(7, plain(root())));
+    expect(await logOf(0, root())).toEqual([]);
   });
 
   it.each<[string, (path: string) => void, readonly string[]]>([

@@ -29,6 +29,7 @@ import { DirectoryPrefetch } from './directory-prefetch.ts';
 import { directoryRules, ruleNames, type DirectoryRules } from './directory-rules.ts';
 import { PreviousDirectory, storedFiles, type StoredDirectory } from './previous-directory.ts';
 import { SMALL_FILE_LENGTH, type SmallFileOutcome } from './small-file-batcher.ts';
+import type { LogLevels } from './upload-log.ts';
 import { FailFastError, type UploadRun } from './upload-run.ts';
 
 export interface DirectoryUploadParameters {
@@ -43,12 +44,17 @@ export interface DirectoryUploadParameters {
   readonly previous: readonly StoredDirectory[];
 }
 
+const DIRECTORY_STORED = 'snapshotted directory';
+const FILE_STORED = 'snapshotted file';
+const SYMLINK_STORED = 'snapshotted symlink';
+
 /** Uploads one directory: its entries, then its manifest. */
 export class DirectoryUpload {
   readonly #run: UploadRun;
   #directory: DirectoryEntry;
   readonly #path: string;
   readonly #policyNode: PolicyNode;
+  readonly #levels: LogLevels;
   #parentContext: IgnoreContext;
   #stored: readonly StoredDirectory[];
   #previous: readonly PreviousDirectory[] = [];
@@ -71,13 +77,15 @@ export class DirectoryUpload {
     this.#directory = parameters.directory;
     this.#path = parameters.path;
     this.#policyNode = parameters.policyNode;
+    this.#levels = this.#run.log.levels(this.#policyNode.policy.logging);
     this.#parentContext = parameters.parentContext;
     this.#stored = parameters.previous;
   }
 
   /** The directory's own entry. Throws if the directory cannot be listed or its manifest not be written. */
   async run(): Promise<DirEntry> {
-    const { counters, onEvent, actions, signal } = this.#run;
+    const { counters, onEvent, actions, log, signal } = this.#run;
+    const startMs = log.start(this.#levels.directory);
     counters.dirCount += 1;
     onEvent({ type: 'directory-started', path: this.#path });
     const place: ActionPlace = {
@@ -93,7 +101,19 @@ export class DirectoryUpload {
       onEvent({ type: 'directory-finished', path: this.#path, entryCount });
       return entry;
     };
-    return actions.around(place, work, { signal });
+    const logged = (outcome: { readonly entry?: DirEntry; readonly error?: string }): void =>
+      log.done(this.#levels.directory, DIRECTORY_STORED, this.#path, {
+        startMs,
+        ...outcome,
+      });
+    try {
+      const entry = await actions.around(place, work, { signal });
+      logged({ entry });
+      return entry;
+    } catch (error) {
+      logged({ error: describeError(error) });
+      throw error;
+    }
   }
 
   /** Rules of the directories above speak of a tree in which this one does not lie. */
@@ -146,6 +166,7 @@ export class DirectoryUpload {
     const { context, isCacheDirectory } = this.#rules(children);
     if (isCacheDirectory) {
       this.#run.counters.excludedDirCount += 1;
+      this.#logIgnored(directory, this.#path);
       return 0;
     }
     await this.#startChildren(children, directory, context);
@@ -186,7 +207,26 @@ export class DirectoryUpload {
     counters.cachedFiles += fileCount;
     counters.totalSize += totalSize;
     onEvent({ type: 'directory-cached', path: this.#path, files: fileCount, size: totalSize });
+    if (this.#levels.cacheHit > 0) this.#logTakenOver(latest.objectID, listing.bytes);
     return true;
+  }
+
+  #logTakenOver(objectID: ObjectID, stream: Uint8Array): void {
+    const { log } = this.#run;
+    const { cacheHit } = this.#levels;
+    const startMs = log.start(cacheHit);
+    for (const entry of storedFiles(objectID, stream)) {
+      log.done(cacheHit, 'cached', this.#childPath(entry.name), { startMs, entry });
+    }
+  }
+
+  #logIgnored({ type }: Entry, path: string): void {
+    const { log } = this.#run;
+    const [level, message] =
+      type === 'd'
+        ? [this.#levels.ignoredDirectory, 'ignored directory']
+        : [this.#levels.ignoredEntry, 'ignored'];
+    log.done(level, message, path, { startMs: log.start(level) });
   }
 
   #parsePrevious(latest: Uint8Array | undefined): void {
@@ -228,6 +268,7 @@ export class DirectoryUpload {
         const exclusion = context.exclusion(child, path, directory.device);
         if (exclusion !== undefined) {
           this.#run.countExcluded(child, path, exclusion === 'rule');
+          if (exclusion === 'rule') this.#logIgnored(child, path);
           continue;
         }
         const started = this.#startChild(child, path, context);
@@ -278,15 +319,16 @@ export class DirectoryUpload {
     path: string,
     upload: () => Promise<void> | undefined,
   ): Promise<void> | undefined {
-    const objectID = this.#unchangedObject(entry);
+    const startMs = this.#run.log.start(this.#levels.cacheHit);
+    const objectID = this.#unchangedObject(entry, path);
     if (objectID === undefined) return upload();
     if (!this.#run.checksStorage) {
-      this.#takeOver(entry, path, objectID);
+      this.#takeOver(entry, path, objectID, startMs);
       return undefined;
     }
     return this.#run.isIntact(objectID).then((isIntact) => {
       if (!isIntact) return upload();
-      this.#takeOver(entry, path, objectID);
+      this.#takeOver(entry, path, objectID, startMs);
       return undefined;
     });
   }
@@ -321,6 +363,10 @@ export class DirectoryUpload {
       const placeholder = await this.#run.placeholderOf(child);
       if (placeholder !== undefined) {
         this.#add(placeholder);
+        const { log } = this.#run;
+        const { directory: level } = log.levels(policyNode.policy.logging);
+        const startMs = log.start(level);
+        log.done(level, DIRECTORY_STORED, path, { startMs, entry: placeholder });
         return;
       }
       upload = new DirectoryUpload({
@@ -348,13 +394,14 @@ export class DirectoryUpload {
     if (isPlaceholderName(file.name)) return this.#addPlaceholder(file, path);
     run.counters.nonCachedFiles += 1;
     run.onEvent({ type: 'file-hashing', path, size: file.size });
+    const startMs = run.log.start(this.#levels.entry);
     const options = run.fileOptions(this.#policyNode, file);
     if (file.size > SMALL_FILE_LENGTH || file.stream !== undefined) {
-      return this.#spawn(() => this.#streamFile(file, path, options));
+      return this.#spawn(() => this.#streamFile(file, path, options, startMs));
     }
     const done = (outcome: SmallFileOutcome): void => {
       try {
-        this.#settleSmallFile(file, path, options, outcome);
+        this.#settleSmallFile(file, path, options, startMs, outcome);
       } catch (error) {
         this.#failure ??= { error };
       } finally {
@@ -382,50 +429,71 @@ export class DirectoryUpload {
     file: FileEntry,
     path: string,
     options: FileUploadOptions,
+    startMs: number,
     outcome: SmallFileOutcome,
   ): void {
     if ('error' in outcome) {
-      this.#recordFileError(path, outcome.error);
+      this.#recordFileError(path, outcome.error, FILE_STORED, startMs);
     } else if ('grew' in outcome) {
-      this.#background(this.#streamFile(file, path, options));
+      this.#background(this.#streamFile(file, path, options, startMs));
     } else {
-      this.#run.fileEnvironment.onBytes(outcome.length);
-      this.#addFile(file, path, { objectID: outcome.objectID, size: outcome.length, parts: 1 });
+      const { objectID, length: size } = outcome;
+      this.#run.fileEnvironment.onBytes(size);
+      this.#addFile(file, path, { objectID, size, parts: 1 }, startMs);
     }
   }
 
   async #addPlaceholder(file: FileEntry, path: string): Promise<void> {
+    const { log } = this.#run;
+    const startMs = log.start(this.#levels.entry);
     try {
       const placeholder = await this.#run.placeholderOf(file);
-      if (placeholder !== undefined) this.#add(placeholder);
+      if (placeholder === undefined) return;
+      this.#add(placeholder);
+      log.done(this.#levels.entry, FILE_STORED, path, { startMs, entry: placeholder });
     } catch (error) {
-      this.#recordFileError(path, error);
+      this.#recordFileError(path, error, FILE_STORED, startMs);
     }
   }
 
-  async #streamFile(file: FileEntry, path: string, options: FileUploadOptions): Promise<void> {
+  async #streamFile(
+    file: FileEntry,
+    path: string,
+    options: FileUploadOptions,
+    startMs: number,
+  ): Promise<void> {
     const upload = new FileUpload(this.#run.fileEnvironment, file, options);
     this.#activeFiles.set(file, upload);
     try {
-      this.#addFile(file, path, await upload.run());
+      this.#addFile(file, path, await upload.run(), startMs);
     } catch (error) {
       // What is stopped in the middle has no entry; its directory says that it is incomplete.
-      if (!(error instanceof UploadStopped)) this.#recordFileError(path, error);
+      if (!(error instanceof UploadStopped)) {
+        this.#recordFileError(path, error, FILE_STORED, startMs);
+      }
     } finally {
       this.#activeFiles.delete(file);
     }
   }
 
-  #addFile(file: FileEntry, path: string, { objectID, size, parts }: UploadedFile): void {
-    const { counters, onEvent } = this.#run;
+  #addFile(
+    file: FileEntry,
+    path: string,
+    { objectID, size, parts }: UploadedFile,
+    startMs: number,
+  ): void {
+    const { counters, onEvent, log } = this.#run;
     counters.fileCount += parts;
     counters.totalSize += size;
-    this.#add({ ...storedEntry(file, objectID), size });
+    const entry = { ...storedEntry(file, objectID), size };
+    this.#add(entry);
     onEvent({ type: 'file-finished', path, size });
+    if (this.#levels.entry > 0) log.done(this.#levels.entry, FILE_STORED, path, { startMs, entry });
   }
 
   async #uploadSymlink(link: SymlinkEntry, path: string): Promise<void> {
-    const { writer, signal } = this.#run;
+    const { writer, signal, log } = this.#run;
+    const startMs = log.start(this.#levels.entry);
     try {
       const target = link.readTarget();
       const { policy } = this.#policyNode.child(link.name);
@@ -433,9 +501,11 @@ export class DirectoryUpload {
         metadataCompressor: metadataCompressor(policy.metadataCompression),
         signal,
       });
-      this.#add({ ...storedEntry(link, objectID), size: target.length });
+      const entry = { ...storedEntry(link, objectID), size: target.length };
+      this.#add(entry);
+      log.done(this.#levels.entry, SYMLINK_STORED, path, { startMs, entry });
     } catch (error) {
-      this.#recordFileError(path, error);
+      this.#recordFileError(path, error, SYMLINK_STORED, startMs);
     }
   }
 
@@ -445,19 +515,34 @@ export class DirectoryUpload {
   }
 
   /** What an earlier snapshot holds for this entry, if it did not change and is still there. */
-  #unchangedObject(entry: FileEntry | SymlinkEntry): ObjectID | undefined {
-    const match = this.#previousEntries(entry).find((previous) => isUnchanged(previous, entry));
+  #unchangedObject(entry: FileEntry | SymlinkEntry, path: string): ObjectID | undefined {
+    const candidates = this.#previousEntries(entry);
+    const match = candidates.find((previous) => isUnchanged(previous, entry));
     const objectID = match?.objectID;
-    if (objectID === undefined || !this.#run.isStored(objectID)) return undefined;
-    return this.#run.isForcedToHash() ? undefined : objectID;
+    if (objectID === undefined || !this.#run.isStored(objectID)) {
+      const missed = candidates.at(-1);
+      if (missed !== undefined) this.#run.log.cacheMiss(this.#levels.cacheMiss, path, missed);
+      return undefined;
+    }
+    if (!this.#run.isForcedToHash()) return objectID;
+    this.#run.log.rehashed(objectID, path);
+    return undefined;
   }
 
-  #takeOver(entry: FileEntry | SymlinkEntry, path: string, objectID: ObjectID): void {
-    const { counters, onEvent } = this.#run;
+  #takeOver(
+    entry: FileEntry | SymlinkEntry,
+    path: string,
+    objectID: ObjectID,
+    startMs: number,
+  ): void {
+    const { counters, onEvent, log } = this.#run;
     counters.cachedFiles += 1;
     counters.totalSize += entry.size;
-    this.#add(storedEntry(entry, objectID));
+    const stored = storedEntry(entry, objectID);
+    this.#add(stored);
     onEvent({ type: 'file-cached', path, size: entry.size });
+    const { cacheHit } = this.#levels;
+    if (cacheHit > 0) log.done(cacheHit, 'cached', path, { startMs, entry: stored });
   }
 
   #add(entry: DirEntry): void {
@@ -479,8 +564,9 @@ export class DirectoryUpload {
   }
 
   /** Errors of the source are recorded; everything else ends the upload. */
-  #recordFileError(path: string, error: unknown): void {
+  #recordFileError(path: string, error: unknown, message: string, startMs: number): void {
     if (!this.#run.isEntryError(error)) throw error;
+    this.#logError(message, path, error, startMs);
     const ignored = this.#policyNode.policy.errorHandling.ignoreFileErrors === true;
     this.#recordError(path, error, ignored);
   }
@@ -491,6 +577,7 @@ export class DirectoryUpload {
       entry.expectedType === 'd'
         ? errorHandling.ignoreDirectoryErrors === true
         : errorHandling.ignoreFileErrors === true;
+    this.#logError('error', path, entry.error);
     this.#recordError(path, entry.error, ignored);
   }
 
@@ -498,7 +585,19 @@ export class DirectoryUpload {
   #recordUnknown(entry: EntryMetadata, path: string): void {
     const { ignoreUnknownTypes = true } = this.#policyNode.child(entry.name).policy.errorHandling;
     if (ignoreUnknownTypes) return;
-    this.#recordError(path, new Error('unknown or unsupported entry type'), false);
+    const error = new Error('unknown or unsupported entry type');
+    this.#logError('unknown entry', path, error);
+    this.#recordError(path, error, false);
+  }
+
+  #logError(
+    message: string,
+    path: string,
+    error: unknown,
+    startMs: number = this.#run.log.start(this.#levels.entry),
+  ): void {
+    const text = describeError(error);
+    this.#run.log.done(this.#levels.entry, message, path, { startMs, error: text });
   }
 
   #recordError(path: string, error: unknown, ignored: boolean): void {

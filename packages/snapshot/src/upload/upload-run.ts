@@ -26,6 +26,7 @@ import {
 import { SmallFileBatcher } from './small-file-batcher.ts';
 import { newUploadCounters, type UploadCounters } from './upload-counters.ts';
 import type { UploadEvent } from './upload-events.ts';
+import { UploadLog, type UploadLogOptions } from './upload-log.ts';
 
 /** What a placeholder of a shallow restore stands for; undefined for every other entry. */
 export type PlaceholderReader = (
@@ -53,6 +54,7 @@ export interface UploadRunOptions {
   readonly actions: SnapshotActions;
   readonly placeholderOf: PlaceholderReader | undefined;
   readonly onEvent: (event: UploadEvent) => void;
+  readonly log: UploadLogOptions | undefined;
 }
 
 /** Ends an upload at its first error that is not ignored. */
@@ -70,6 +72,7 @@ export class UploadRun {
   readonly counters: UploadCounters = newUploadCounters();
   readonly actions: SnapshotActions;
   readonly onEvent: (event: UploadEvent) => void;
+  readonly log: UploadLog;
   readonly failFast: boolean;
   readonly applyIgnoreRules: boolean;
   /** One directory at a time has a cache filled with those below it. */
@@ -90,6 +93,7 @@ export class UploadRun {
     this.signal = signal;
     this.actions = options.actions;
     this.onEvent = options.onEvent;
+    this.log = new UploadLog(options.log);
     this.failFast = options.failFast;
     this.applyIgnoreRules = options.applyIgnoreRules;
     this.places = new Budget(Math.max(0, options.parallelism - 1));

@@ -16,6 +16,7 @@ import type { SourceInfo } from '../source-info.ts';
 import { DirectoryUpload, storedEntry } from './directory-upload.ts';
 import { FileUpload } from './file-upload.ts';
 import type { UploadEvent } from './upload-events.ts';
+import type { UploadLogOptions } from './upload-log.ts';
 import { UploadRun, type PlaceholderReader } from './upload-run.ts';
 
 /** Kopia's longest time between checkpoints, in milliseconds. */
@@ -55,6 +56,8 @@ export interface UploadOptions {
     readonly save: (draft: SnapshotDraft) => Promise<ManifestID>;
   };
   readonly onEvent?: (event: UploadEvent) => void;
+  /** Who reads the lines that the logging policy asks for; default: nobody. */
+  readonly log?: UploadLogOptions | undefined;
   /** Ends the upload at once; nothing is saved. */
   readonly signal?: AbortSignal | undefined;
   /** Ends the upload in order: what is done becomes an incomplete snapshot. */
@@ -161,6 +164,7 @@ function newRun(writer: RepositoryWriter, options: UploadOptions, signal: AbortS
     actions: options.actions ?? NO_ACTIONS,
     placeholderOf: options.placeholderOf,
     onEvent: options.onEvent ?? (() => undefined),
+    log: options.log,
   });
 }
 
