@@ -203,7 +203,7 @@ export {
 } from './object/object-id.ts';
 export { decodeDirectObject } from './object/object-reader.ts';
 export { openRepository, type OpenOptions } from './open.ts';
-export { Budget, forEachLimit, type ForEachLimitOptions } from './parallel.ts';
+export { Budget, forEachLimit, runBeside, type ForEachLimitOptions } from './parallel.ts';
 export { portableAlgorithms } from './portable-algorithms.ts';
 export {
   OpenRepository,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Budget, forEachLimit, Pool } from './parallel.ts';
+import { Budget, forEachLimit, Pool, runBeside } from './parallel.ts';
 
 const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -268,5 +268,45 @@ describe('forEachLimit', () => {
     });
     await expect(run).rejects.toThrow('source');
     expect(done).toEqual([1]);
+  });
+});
+
+describe('runBeside', () => {
+  it('runs as many at once as there are places, and one more', async () => {
+    let running = 0;
+    let most = 0;
+    const work = Array.from({ length: 10 }, () => async (): Promise<void> => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      running -= 1;
+    });
+    await runBeside(new Budget(2), work);
+    expect(most).toBe(3);
+    expect(running).toBe(0);
+  });
+
+  it('throws the first failure when all that was begun has ended, and begins nothing more', async () => {
+    const log: string[] = [];
+    const failure = new Error('the first');
+    const begun = Promise.withResolvers<void>();
+    const work = [
+      async (): Promise<void> => {
+        await begun.promise;
+        throw failure;
+      },
+      async (): Promise<void> => {
+        begun.resolve();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        log.push('ended');
+        throw new Error('the second');
+      },
+      async (): Promise<void> => {
+        log.push('begun too late');
+      },
+    ];
+    const places = new Budget(1);
+    await expect(runBeside(places, work)).rejects.toBe(failure);
+    expect(log).toEqual(['ended']);
+    expect(places.tryAcquire(1)).toBeDefined();
   });
 });

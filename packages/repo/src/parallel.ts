@@ -186,3 +186,30 @@ export class Pool<T> {
     }
   }
 }
+
+/**
+ * Runs all of `work`: beside the caller as far as `places` are free, else one at a time by the caller, who may hold a
+ * place himself. Nothing more is begun after a failure; what was begun has ended when the first failure is thrown.
+ */
+export async function runBeside(
+  places: Budget,
+  work: Iterable<() => Promise<void>>,
+): Promise<void> {
+  const running: Promise<void>[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  const attempt = async (begin: () => Promise<void>): Promise<void> => {
+    try {
+      await begin();
+    } catch (error) {
+      failure ??= { error };
+    }
+  };
+  for (const begin of work) {
+    if (failure !== undefined) break;
+    const release = places.tryAcquire(1);
+    if (release === undefined) await attempt(begin);
+    else running.push(attempt(begin).finally(release));
+  }
+  await Promise.all(running);
+  if (failure !== undefined) throw failure.error;
+}

@@ -1,4 +1,3 @@
-import { encodeUtf8, equalBytes } from '@longshore/repo';
 import type { DirEntry } from './dir-manifest.ts';
 import type { EntryMetadata } from './entry.ts';
 
@@ -24,22 +23,7 @@ export function isUnchanged(previous: DirEntry, local: LocalMetadata): boolean {
     (previous.mode & COMPARED_MODE_BITS) === (local.mode & COMPARED_MODE_BITS) &&
     previous.uid === local.uid &&
     previous.gid === local.gid &&
-    hasSameName(previous, local)
+    local.rawName === undefined &&
+    previous.name === local.name
   );
-}
-
-/** The first of the earlier entries, one from each previous snapshot, that is unchanged. */
-export function findUnchanged(
-  previous: Iterable<DirEntry | undefined>,
-  local: LocalMetadata,
-): DirEntry | undefined {
-  for (const entry of previous) {
-    if (entry !== undefined && isUnchanged(entry, local)) return entry;
-  }
-  return undefined;
-}
-
-function hasSameName(previous: DirEntry, local: LocalMetadata): boolean {
-  if (local.rawName === undefined) return previous.name === local.name;
-  return equalBytes(encodeUtf8(previous.name), local.rawName);
 }

@@ -17,7 +17,6 @@ import {
   createSnapshot,
   findPreviousSnapshots,
   initializeRepository,
-  readPlaceholder,
   verifySnapshots,
   type SnapshotManifest,
 } from '@longshore/snapshot';
@@ -174,7 +173,6 @@ async function backUp(
     signal,
     stopSignal,
     defaultParallelism: availableParallelism(),
-    placeholderOf: readPlaceholder,
     onEvent: (event) => {
       progress.onEvent(event);
       if (event.type === 'entry-failed') log.error(`Cannot back up ${event.path}: ${event.error}`);

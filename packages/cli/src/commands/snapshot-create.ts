@@ -16,7 +16,6 @@ import {
   getEffectivePolicy,
   getPolicy,
   listSnapshots,
-  readPlaceholder,
   setPolicy,
   type DirectoryEntry,
   type FileEntry,
@@ -250,7 +249,6 @@ async function backUp(
       ...healing,
       actions: programs?.actions,
       checkpointIntervalMs: Number(flags['checkpoint-interval'] / 1_000_000n),
-      placeholderOf: readPlaceholder,
       onEvent: (event) => {
         progress.onEvent(event);
         if (event.type === 'entry-failed') {

@@ -1,6 +1,7 @@
 import {
   Budget,
   CorruptDataError,
+  runBeside,
   type AbortOptions,
   type CompressorName,
   type RepositoryWriter,
@@ -133,27 +134,11 @@ export class TreeRewriter {
     parent: string,
   ): Promise<readonly (DirEntry | undefined)[]> {
     const results: (DirEntry | undefined)[] = [];
-    const running: Promise<void>[] = [];
-    const rewriteChild = async (entry: DirEntry, index: number): Promise<void> => {
-      results[index] = await this.#rewrite(
-        entry,
-        parent === '' ? entry.name : `${parent}/${entry.name}`,
-      );
-    };
-    try {
-      for (const [index, entry] of entries.entries()) {
-        const release = this.#places.tryAcquire(1);
-        if (release === undefined) await rewriteChild(entry, index);
-        else {
-          const work = rewriteChild(entry, index).finally(release);
-          work.catch(() => undefined);
-          running.push(work);
-        }
-      }
-    } finally {
-      await Promise.allSettled(running);
-    }
-    await Promise.all(running);
+    const work = entries.map((entry, index) => async (): Promise<void> => {
+      const path = parent === '' ? entry.name : `${parent}/${entry.name}`;
+      results[index] = await this.#rewrite(entry, path);
+    });
+    await runBeside(this.#places, work);
     return results;
   }
 

@@ -30,7 +30,7 @@ import { directoryRules, ruleNames, type DirectoryRules } from './directory-rule
 import { PreviousDirectory, storedFiles, type StoredDirectory } from './previous-directory.ts';
 import { SMALL_FILE_LENGTH, type SmallFileOutcome } from './small-file-batcher.ts';
 import type { LogLevels } from './upload-log.ts';
-import { FailFastError, type UploadRun } from './upload-run.ts';
+import type { UploadRun } from './upload-run.ts';
 
 export interface DirectoryUploadParameters {
   readonly run: UploadRun;
@@ -65,6 +65,8 @@ export class DirectoryUpload {
   readonly #activeDirectories: Set<DirectoryUpload> = new Set();
   readonly #activeFiles: Map<FileEntry, FileUpload> = new Map();
   readonly #tasks: Set<Promise<void>> = new Set();
+  /** Small when they were listed, larger when they were read. */
+  readonly #grown: (() => Promise<void>)[] = [];
   /** In batches that are on their way. */
   readonly #smallFiles: Outstanding = new Outstanding();
   #failure: { readonly error: unknown } | undefined;
@@ -273,12 +275,14 @@ export class DirectoryUpload {
         }
         const started = this.#startChild(child, path, context);
         if (started !== undefined) await started;
+        if (this.#grown.length > 0) await this.#streamGrown();
       }
     } finally {
       do {
         await this.#smallFiles.ended();
+        await this.#streamGrown();
         await Promise.all(this.#tasks);
-      } while (this.#tasks.size > 0);
+      } while (this.#tasks.size > 0 || this.#grown.length > 0);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
   }
@@ -331,6 +335,18 @@ export class DirectoryUpload {
       this.#takeOver(entry, path, objectID, startMs);
       return undefined;
     });
+  }
+
+  /** Files that turned out not to be small, each like a larger one: a place and an open file are not had without end. */
+  async #streamGrown(): Promise<void> {
+    for (const stream of this.#grown.splice(0)) {
+      if (this.#failure !== undefined || this.#run.incompleteReason() !== undefined) return;
+      try {
+        await this.#spawn(stream);
+      } catch (error) {
+        this.#failure ??= { error };
+      }
+    }
   }
 
   /** Runs `work` beside this directory if a place is free, else before anything else. */
@@ -435,7 +451,7 @@ export class DirectoryUpload {
     if ('error' in outcome) {
       this.#recordFileError(path, outcome.error, FILE_STORED, startMs);
     } else if ('grew' in outcome) {
-      this.#background(this.#streamFile(file, path, options, startMs));
+      this.#grown.push(() => this.#streamFile(file, path, options, startMs));
     } else {
       const { objectID, length: size } = outcome;
       this.#run.fileEnvironment.onBytes(size);
@@ -601,14 +617,13 @@ export class DirectoryUpload {
   }
 
   #recordError(path: string, error: unknown, ignored: boolean): void {
-    const { counters, onEvent, failFast } = this.#run;
+    const { counters, onEvent } = this.#run;
     const text = describeError(error);
     this.#builder.addError({ path, error: text }, ignored);
     this.#failures += 1;
     if (ignored) counters.ignoredErrorCount += 1;
-    else counters.errorCount += 1;
+    else this.#run.countError();
     onEvent({ type: 'entry-failed', path, error: text, ignored });
-    if (failFast && !ignored) throw new FailFastError(path, error);
   }
 
   /** A directory that did not change is neither built nor hashed again. */

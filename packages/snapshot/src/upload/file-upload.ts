@@ -1,4 +1,9 @@
-import type { ObjectID, ObjectWriter, RepositoryWriter } from '@longshore/repo';
+import {
+  LongshoreError,
+  type ObjectID,
+  type ObjectWriter,
+  type RepositoryWriter,
+} from '@longshore/repo';
 import { MAX_READ_BYTES, type FileEntry } from '../entry.ts';
 import {
   objectOptions,
@@ -29,7 +34,12 @@ export interface FileUploadEnvironment {
 }
 
 /** The upload is ending: the file was given up in the middle and has no entry. */
-export class UploadStopped extends Error {}
+export class UploadStopped extends LongshoreError {
+  constructor(path: string) {
+    super('ABORTED', `the upload was stopped in the middle of ${path}`, { path });
+    this.name = 'UploadStopped';
+  }
+}
 
 export interface UploadedFile {
   readonly objectID: ObjectID;
@@ -43,6 +53,11 @@ export interface UploadedFile {
 interface FilePart {
   readonly start: number;
   readonly length: number | undefined;
+}
+
+interface StoredPart {
+  readonly objectID: ObjectID;
+  readonly size: number;
 }
 
 /** The parts in which Kopia stores a file of `size` bytes. Source: docs/format/object.md, "concatenation". */
@@ -63,6 +78,8 @@ export class FileUpload {
   readonly #file: FileEntry;
   readonly #options: FileUploadOptions;
   readonly #writers: Set<ObjectWriter> = new Set();
+  /** By their number in the file. */
+  readonly #storedParts: Map<number, StoredPart> = new Map();
   #partFailure: { readonly error: unknown } | undefined;
 
   constructor(environment: FileUploadEnvironment, file: FileEntry, options: FileUploadOptions) {
@@ -81,8 +98,8 @@ export class FileUpload {
   }
 
   /**
-   * What is stored so far, for a checkpoint: the object of each part in progress. Empty when nothing was cut
-   * yet or when the file goes as one small content.
+   * What is stored so far, for a checkpoint: the object of each part that is done or in progress. Empty when nothing
+   * was cut yet or when the file goes as one small content.
    */
   async checkpoint(): Promise<readonly ObjectID[]> {
     const ids: ObjectID[] = [];
@@ -90,16 +107,31 @@ export class FileUpload {
       const id = await writer.checkpoint();
       if (id !== undefined) ids.push(id);
     }
+    // Last, since a part may have ended meanwhile.
+    for (const { objectID } of this.#storedParts.values()) ids.push(objectID);
     return ids;
   }
 
-  async #storeParts(parts: readonly FilePart[]): Promise<UploadedFile> {
+  /** The same as one object; undefined if there is nothing yet. */
+  async checkpointObject(): Promise<ObjectID | undefined> {
+    const ids = await this.checkpoint();
+    return ids.length > 1 ? this.#concatenate(ids) : ids[0];
+  }
+
+  #concatenate(ids: readonly ObjectID[]): Promise<ObjectID> {
     const { writer, signal } = this.#environment;
-    const stored: { readonly objectID: ObjectID; readonly size: number }[] = [];
+    return writer.concatenateObjects(
+      ids,
+      objectOptions({ ...this.#options, compressor: undefined }, signal),
+    );
+  }
+
+  async #storeParts(parts: readonly FilePart[]): Promise<UploadedFile> {
     await this.#environment.runParts(
       parts.map((part, index) => async () => {
         try {
-          stored[index] = await this.#storePart(part);
+          this.#checkGoingOn();
+          this.#storedParts.set(index, await this.#storePart(part));
         } catch (error) {
           // The other parts would be read in vain.
           this.#partFailure ??= { error };
@@ -107,17 +139,13 @@ export class FileUpload {
         }
       }),
     );
-    const objectID = await writer.concatenateObjects(
-      stored.map((part) => part.objectID),
-      objectOptions({ ...this.#options, compressor: undefined }, signal),
-    );
+    const stored = Array.from(parts, (_, index) => this.#storedParts.get(index)!);
+    const objectID = await this.#concatenate(stored.map((part) => part.objectID));
     const size = stored.reduce((sum, part) => sum + part.size, 0);
     return { objectID, size, parts: parts.length };
   }
 
-  async #storePart(
-    part: FilePart,
-  ): Promise<{ readonly objectID: ObjectID; readonly size: number }> {
+  async #storePart(part: FilePart): Promise<StoredPart> {
     if (this.#file.stream !== undefined)
       return this.#storeStream(this.#file.stream(part, this.#environment));
     const { writer, signal } = this.#environment;
@@ -157,12 +185,10 @@ export class FileUpload {
   #checkGoingOn(): void {
     this.#environment.signal.throwIfAborted();
     if (this.#partFailure !== undefined) throw this.#partFailure.error;
-    if (this.#environment.isStopped()) throw new UploadStopped('the upload is ending');
+    if (this.#environment.isStopped()) throw new UploadStopped(this.#file.name);
   }
 
-  async #storeStream(
-    pieces: AsyncIterable<Uint8Array>,
-  ): Promise<{ readonly objectID: ObjectID; readonly size: number }> {
+  async #storeStream(pieces: AsyncIterable<Uint8Array>): Promise<StoredPart> {
     const { writer, signal, onBytes } = this.#environment;
     await using object = writer.newObjectWriter(objectOptions(this.#options, signal));
     this.#writers.add(object);

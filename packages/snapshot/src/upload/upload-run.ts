@@ -1,9 +1,9 @@
 import {
   Budget,
-  describeError,
   hasCode,
   LongshoreError,
   objectReference,
+  runBeside,
   type CompressorName,
   type ContentInfo,
   type ObjectID,
@@ -23,15 +23,11 @@ import {
   type OnUnreadable,
   type StoredDirectory,
 } from './previous-directory.ts';
+import { readPlaceholder } from './read-placeholder.ts';
 import { SmallFileBatcher } from './small-file-batcher.ts';
 import { newUploadCounters, type UploadCounters } from './upload-counters.ts';
 import type { UploadEvent } from './upload-events.ts';
 import { UploadLog, type UploadLogOptions } from './upload-log.ts';
-
-/** What a placeholder of a shallow restore stands for; undefined for every other entry. */
-export type PlaceholderReader = (
-  entry: FileEntry | DirectoryEntry,
-) => Promise<DirEntry | undefined>;
 
 export interface UploadRunOptions {
   readonly writer: RepositoryWriter;
@@ -42,6 +38,7 @@ export interface UploadRunOptions {
   readonly parallelism: number;
   /** Bytes; above it the upload stops and the snapshot is incomplete. */
   readonly uploadLimitBytes: number | undefined;
+  /** Stop, and keep what is done, at the first error that is not ignored. */
   readonly failFast: boolean;
   /** 0 to 100: how likely an unchanged file is read all the same. */
   readonly forceHashPercent: number;
@@ -52,17 +49,8 @@ export interface UploadRunOptions {
   /** 0 to 1. */
   readonly randomFraction: () => number;
   readonly actions: SnapshotActions;
-  readonly placeholderOf: PlaceholderReader | undefined;
   readonly onEvent: (event: UploadEvent) => void;
   readonly log: UploadLogOptions | undefined;
-}
-
-/** Ends an upload at its first error that is not ignored. */
-export class FailFastError extends LongshoreError {
-  constructor(path: string, cause: unknown) {
-    super('SOURCE_UNREADABLE', `${path}: ${describeError(cause)}`, { path, cause });
-    this.name = 'FailFastError';
-  }
 }
 
 /** State that all directories of one upload share. */
@@ -73,7 +61,6 @@ export class UploadRun {
   readonly actions: SnapshotActions;
   readonly onEvent: (event: UploadEvent) => void;
   readonly log: UploadLog;
-  readonly failFast: boolean;
   readonly applyIgnoreRules: boolean;
   /** One directory at a time has a cache filled with those below it. */
   readonly cacheFills: Budget = new Budget(1);
@@ -85,6 +72,7 @@ export class UploadRun {
   readonly #fileOptions: Map<Policy, Map<CompressorName | undefined, FileUploadOptions>> =
     new Map();
   #bytesRead = 0;
+  #hasFailedFast = false;
 
   constructor(options: UploadRunOptions) {
     const { writer, signal } = options;
@@ -94,7 +82,6 @@ export class UploadRun {
     this.actions = options.actions;
     this.onEvent = options.onEvent;
     this.log = new UploadLog(options.log);
-    this.failFast = options.failFast;
     this.applyIgnoreRules = options.applyIgnoreRules;
     this.places = new Budget(Math.max(0, options.parallelism - 1));
     this.batcher = new SmallFileBatcher(writer, signal);
@@ -107,13 +94,13 @@ export class UploadRun {
         this.onEvent({ type: 'bytes-read', bytes });
       },
       isStopped: () => this.incompleteReason() !== undefined,
-      runParts: (parts) => this.#runParts(parts),
+      runParts: (parts) => runBeside(this.places, parts),
     };
   }
 
   /** Why directories closed from now on do not hold everything. */
   incompleteReason(): IncompleteReason | undefined {
-    if (this.#options.stopSignal?.aborted === true) return 'canceled';
+    if (this.#hasFailedFast || this.#options.stopSignal?.aborted === true) return 'canceled';
     const { uploadLimitBytes } = this.#options;
     if (uploadLimitBytes !== undefined && this.#bytesRead > uploadLimitBytes) {
       return 'limit reached';
@@ -121,16 +108,23 @@ export class UploadRun {
     return undefined;
   }
 
+  /** An entry could not be stored, and the policy does not ignore that: with `failFast` nothing more is begun. */
+  countError(): void {
+    this.counters.errorCount += 1;
+    if (this.#options.failFast) this.#hasFailedFast = true;
+  }
+
   /** What could not be read is recorded and passed over; what the repository fails with ends the upload. */
   isEntryError(error: unknown): boolean {
-    if (this.signal.aborted || error instanceof FailFastError) return false;
+    if (this.signal.aborted) return false;
     return hasCode(error, 'SOURCE_UNREADABLE') || hasCode(error, 'ACTION_FAILED');
   }
 
+  /** What a placeholder of a shallow restore stands for; undefined for every other entry. */
   async placeholderOf(entry: FileEntry | DirectoryEntry): Promise<DirEntry | undefined> {
     if (!isPlaceholderName(entry.name)) return undefined;
-    const found = await this.#options.placeholderOf?.(entry);
-    if (found?.objectID !== undefined && !this.isStored(found.objectID)) {
+    const found = await readPlaceholder(entry, { signal: this.signal });
+    if (found.objectID !== undefined && !this.isStored(found.objectID)) {
       throw new LongshoreError(
         'SOURCE_UNREADABLE',
         `${entry.name} stands for object ${found.objectID}, which the repository does not have`,
@@ -217,20 +211,6 @@ export class UploadRun {
       if (!isDamage(error)) throw error;
       return false;
     }
-  }
-
-  async #runParts(parts: readonly (() => Promise<void>)[]): Promise<void> {
-    const running: Promise<void>[] = [];
-    try {
-      for (const part of parts) {
-        const release = this.places.tryAcquire(1);
-        if (release === undefined) await part();
-        else running.push(part().finally(release));
-      }
-    } finally {
-      await Promise.allSettled(running);
-    }
-    await Promise.all(running);
   }
 }
 

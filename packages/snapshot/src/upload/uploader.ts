@@ -13,11 +13,11 @@ import { IgnoreContext } from '../policy/ignore-context.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
 import { EMPTY_STATS, type SnapshotDraft, type SnapshotManifest } from '../snapshot-manifest.ts';
 import type { SourceInfo } from '../source-info.ts';
-import { DirectoryUpload, storedEntry } from './directory-upload.ts';
-import { FileUpload } from './file-upload.ts';
+import { DirectoryUpload } from './directory-upload.ts';
+import { SingleFileUpload } from './single-file-upload.ts';
 import type { UploadEvent } from './upload-events.ts';
 import type { UploadLogOptions } from './upload-log.ts';
-import { UploadRun, type PlaceholderReader } from './upload-run.ts';
+import { UploadRun } from './upload-run.ts';
 
 /** Kopia's longest time between checkpoints, in milliseconds. */
 export const DEFAULT_CHECKPOINT_INTERVAL_MS: number = 45 * 60 * 1000;
@@ -36,7 +36,7 @@ export interface UploadOptions {
   readonly defaultParallelism: number;
   /** Bytes read, after which the upload stops with what it has. */
   readonly uploadLimitBytes?: number | undefined;
-  /** Fail at the first error that the policy does not ignore. */
+  /** End in order, with an incomplete snapshot, at the first error that the policy does not ignore. */
   readonly failFast?: boolean;
   /** 0 to 100: share of unchanged files that are read all the same. */
   readonly forceHashPercent?: number;
@@ -49,7 +49,6 @@ export interface UploadOptions {
   readonly isStored?: ((info: ContentInfo) => boolean) | undefined;
   /** Default: no program of a policy is run. */
   readonly actions?: SnapshotActions | undefined;
-  readonly placeholderOf?: PlaceholderReader | undefined;
   /** Stores a partial snapshot from time to time, from which a later run goes on. */
   readonly checkpoints?: {
     readonly intervalMs: number;
@@ -92,29 +91,42 @@ export async function uploadTree(
     tags: {},
     pins: [],
   });
-  if (root.type === 'f') return draft(await uploadSingleFile(run, root, options.policy), undefined);
+  const ending: Ending = { failure, signal, draft };
+  if (root.type === 'f') {
+    const upload = new SingleFileUpload(run, root, options.policy);
+    return draft(await uploadRoot(upload, options, ending), undefined);
+  }
   return run.actions.around(
     { scope: 'snapshot-root', directory: root, path: '', policyNode: options.policy },
-    (directory) => uploadRoot(run, directory, options, { failure, signal, draft }),
+    async (directory) => {
+      const upload = await rootDirectoryUpload(run, directory, options);
+      return draft(await uploadRoot(upload, options, ending), run.incompleteReason());
+    },
     { signal },
   );
 }
 
-/** What ends one upload, and makes a snapshot of its root. */
+/** The root of a snapshot on its way. */
 interface RootUpload {
+  run(): Promise<DirEntry>;
+  /** What is stored so far, as a root; undefined if that is nothing. */
+  checkpoint(): Promise<DirEntry | undefined>;
+}
+
+/** What ends one upload, and makes a snapshot of its root. */
+interface Ending {
   readonly failure: AbortController;
   /** Aborted with `failure`, too. */
   readonly signal: AbortSignal;
   readonly draft: (rootEntry: DirEntry, incomplete: IncompleteReason | undefined) => SnapshotDraft;
 }
 
-async function uploadRoot(
+async function rootDirectoryUpload(
   run: UploadRun,
   directory: DirectoryEntry,
   options: UploadOptions,
-  { failure, signal, draft }: RootUpload,
-): Promise<SnapshotDraft> {
-  const upload = new DirectoryUpload({
+): Promise<DirectoryUpload> {
+  return new DirectoryUpload({
     run,
     directory,
     path: '',
@@ -124,20 +136,24 @@ async function uploadRoot(
       (options.previous ?? []).flatMap(({ rootEntry }) => rootEntry ?? []),
     ),
   });
+}
+
+async function uploadRoot(
+  upload: RootUpload,
+  options: UploadOptions,
+  { failure, signal, draft }: Ending,
+): Promise<DirEntry> {
   const checkpoints = new Checkpoints(options, signal, async () => {
     const entry = await upload.checkpoint();
-    return draft(entry, 'checkpoint');
+    return entry === undefined ? undefined : draft(entry, 'checkpoint');
   });
   try {
     const done = upload.run();
-    const rootEntry = await Promise.race([done, checkpoints.failed]).catch(
-      async (error: unknown) => {
-        failure.abort(error);
-        await done.catch(() => undefined);
-        throw error;
-      },
-    );
-    return draft(rootEntry, run.incompleteReason());
+    return await Promise.race([done, checkpoints.failed]).catch(async (error: unknown) => {
+      failure.abort(error);
+      await done.catch(() => undefined);
+      throw error;
+    });
   } finally {
     await checkpoints.stop();
   }
@@ -162,40 +178,13 @@ function newRun(writer: RepositoryWriter, options: UploadOptions, signal: AbortS
       return fraction[0]! / 2 ** 32;
     },
     actions: options.actions ?? NO_ACTIONS,
-    placeholderOf: options.placeholderOf,
     onEvent: options.onEvent ?? (() => undefined),
     log: options.log,
   });
 }
 
-/** A snapshot whose root is a file. No unchanged test is made for it. */
-async function uploadSingleFile(
-  run: UploadRun,
-  file: FileEntry,
-  policyNode: PolicyNode,
-): Promise<DirEntry> {
-  run.counters.nonCachedFiles += 1;
-  run.onEvent({ type: 'file-hashing', path: file.name, size: file.size });
-  const upload = new FileUpload(run.fileEnvironment, file, run.fileOptions(policyNode, file));
-  const { objectID, size, parts } = await upload.run();
-  run.counters.fileCount += parts;
-  run.counters.totalSize += size;
-  run.onEvent({ type: 'file-finished', path: file.name, size });
-  return {
-    ...storedEntry(file, objectID),
-    size,
-    summary: {
-      size,
-      files: 1,
-      symlinks: 0,
-      dirs: 0,
-      maxTime: file.mtime,
-      numFailed: 0,
-      numIgnoredErrors: 0,
-      errors: [],
-    },
-  };
-}
+/** Undefined: nothing is there yet. */
+type TakeCheckpoint = () => Promise<SnapshotDraft | undefined>;
 
 /** Saves what is there at intervals until it is stopped. A checkpoint that fails ends the upload. */
 class Checkpoints {
@@ -204,7 +193,7 @@ class Checkpoints {
   readonly #stopped: AbortController = new AbortController();
   readonly #loop: Promise<void>;
 
-  constructor(options: UploadOptions, signal: AbortSignal, take: () => Promise<SnapshotDraft>) {
+  constructor(options: UploadOptions, signal: AbortSignal, take: TakeCheckpoint) {
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => undefined);
     this.failed = promise;
@@ -217,11 +206,7 @@ class Checkpoints {
     await this.#loop;
   }
 
-  async #run(
-    options: UploadOptions,
-    signal: AbortSignal,
-    take: () => Promise<SnapshotDraft>,
-  ): Promise<void> {
+  async #run(options: UploadOptions, signal: AbortSignal, take: TakeCheckpoint): Promise<void> {
     const { checkpoints, sleep, onEvent } = options;
     if (checkpoints === undefined) return;
     const ended = AbortSignal.any([signal, this.#stopped.signal]);
@@ -232,6 +217,7 @@ class Checkpoints {
         return;
       }
       const draft = await take();
+      if (draft === undefined) continue;
       const manifestID = await checkpoints.save(draft);
       const rootObjectID = draft.rootEntry?.objectID;
       if (rootObjectID !== undefined) onEvent?.({ type: 'checkpoint', manifestID, rootObjectID });
