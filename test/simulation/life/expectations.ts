@@ -32,9 +32,12 @@ interface Expected {
   readonly path: string;
   readonly startTime: EpochNanoseconds;
   readonly isComplete: boolean;
+  readonly isPinned: boolean;
   readonly needed: ReadonlySet<ContentID>;
   /** Doubtful: somebody began to delete it, and nobody knows how that ended. */
   state: State;
+  /** Doubtful only because somebody began to save it again with other pins: then it is there under one ID or the other. */
+  isReplacing: boolean;
   isRestored: boolean;
 }
 
@@ -65,6 +68,22 @@ export class Expectations {
     const known = this.#snapshots.get(id);
     if (known?.state === 'live') this.#become(known, 'doubtful');
     if (known === undefined) this.#deletedUnseen.add(id);
+    else known.isReplacing = false;
+  }
+
+  /** It will be saved under another ID with other pins. */
+  replacing(id: ManifestID): void {
+    const known = this.#snapshots.get(id);
+    if (known?.state !== 'live') return;
+    this.#become(known, 'doubtful');
+    known.isReplacing = true;
+  }
+
+  /** Retention removed it, and that was acknowledged. */
+  expired(id: ManifestID): void {
+    const known = this.#snapshots.get(id);
+    if (known?.isPinned === true) throw new Error(`${describe(known)} is pinned and was expired`);
+    this.deleted(id);
   }
 
   /** The deletion was acknowledged. */
@@ -134,7 +153,7 @@ export class Expectations {
     const known = this.#snapshots.get(snapshot.id);
     if (known?.state === 'gone') throw new Error(`${describe(known)} was deleted and is back`);
     if (known !== undefined) return;
-    const { id, source, startTime, incomplete, rootEntry, tags } = snapshot;
+    const { id, source, startTime, incomplete, rootEntry, tags, pins } = snapshot;
     const attempt = this.#attempts[Number(tags[ATTEMPT_TAG])];
     if (attempt === undefined) throw new Error(`snapshot ${id} of nobody knows what`);
     const needed = new Set<ContentID>();
@@ -146,19 +165,39 @@ export class Expectations {
       path: source.path,
       startTime,
       isComplete: incomplete === undefined,
+      isPinned: pins.length > 0,
       needed,
       state: this.#deletedUnseen.has(id) ? 'doubtful' : 'live',
+      isReplacing: false,
       isRestored: false,
     });
   }
 
   #miss(expected: Expected): void {
-    if (expected.state === 'live' && !this.#mayExpire(expected)) {
+    if (expected.state === 'live' && (expected.isPinned || !this.#mayExpire(expected))) {
       throw new Error(`${describe(expected)} is not there any more`);
+    }
+    if (expected.state === 'doubtful' && this.#isLost(expected)) {
+      throw new Error(`${describe(expected)} was to get other pins and is gone`);
     }
     this.#become(expected, 'gone');
   }
 
+  /** Its replacement was never seen, and nobody had a reason to remove that either. */
+  #isLost(expected: Expected): boolean {
+    if (!expected.isReplacing || this.#deletedUnseen.size > 0) return false;
+    if (this.#mayExpire(expected)) return false;
+    const { attempt, path, startTime } = expected;
+    const all = [...this.#snapshots.values()];
+    return !all
+      .slice(all.indexOf(expected) + 1)
+      .some(
+        (later) =>
+          later.attempt === attempt && later.path === path && later.startTime === startTime,
+      );
+  }
+
+  /** By its age alone, whatever its pins. */
   #mayExpire({ path, startTime, isComplete }: Expected): boolean {
     if (!isComplete) return true;
     const newer = [...this.#snapshots.values()].filter(
