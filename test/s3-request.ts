@@ -29,9 +29,11 @@ export async function s3Request(
     readonly query?: string;
     readonly headers?: Record<string, string>;
     readonly body?: string;
+    /** Default `s3`. */
+    readonly service?: 's3' | 'sts';
   } = {},
 ): Promise<S3Answer> {
-  const { query = '', body = '' } = options;
+  const { query = '', body = '', service = 's3' } = options;
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
   const headers: Record<string, string> = {
     ...options.headers,
@@ -49,9 +51,9 @@ export async function s3Request(
     names.join(';'),
     sha256(body),
   ].join('\n');
-  const scope = `${time.slice(0, 8)}/${account.region}/s3/aws4_request`;
+  const scope = `${time.slice(0, 8)}/${account.region}/${service}/aws4_request`;
   const toSign = ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n');
-  const key = [time.slice(0, 8), account.region, 's3', 'aws4_request'].reduce<Buffer>(
+  const key = [time.slice(0, 8), account.region, service, 'aws4_request'].reduce<Buffer>(
     (secret, part) => hmac(secret, part),
     Buffer.from(`AWS4${account.secretAccessKey}`),
   );

@@ -22,12 +22,10 @@ const OWN_COMMANDS = [
 /** What Kopia has and longshore refuses by name, unless it is given a value that changes nothing. */
 const REFUSED: Readonly<Record<string, readonly string[]>> = {
   'repository connect filesystem': ['check-for-updates'],
-  'repository connect s3': ['check-for-updates', 'point-in-time'],
+  'repository connect s3': ['check-for-updates'],
   'repository connect from-config': ['check-for-updates'],
   'repository create filesystem': ['check-for-updates'],
-  'repository create s3': ['check-for-updates', 'point-in-time'],
-  'repository sync-to s3': ['point-in-time'],
-  'repository repair s3': ['point-in-time'],
+  'repository create s3': ['check-for-updates'],
   'snapshot create': ['send-snapshot-report'],
   mount: ['fuse-allow-non-empty-mount', 'fuse-allow-other'],
   'benchmark compression': ['by-alloc', 'deprecated'],

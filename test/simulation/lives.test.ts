@@ -45,6 +45,8 @@ class Totals {
       'failures',
       'snapshots',
       'restores',
+      'pins',
+      'tears',
     ] as const) {
       this.#sums.set(name, (this.#sums.get(name) ?? 0) + report[name]);
     }

@@ -31,6 +31,7 @@ interface Dated {
   readonly path: string;
   readonly startTime: EpochNanoseconds;
   readonly isComplete: boolean;
+  readonly isPinned: boolean;
 }
 
 interface Expected extends Dated {
@@ -39,6 +40,8 @@ interface Expected extends Dated {
   readonly needed: ReadonlySet<ContentID>;
   /** Doubtful: somebody began to delete it, and nobody knows how that ended. */
   state: State;
+  /** Doubtful only because somebody began to save it again with other pins: then it is there under one ID or the other. */
+  isReplacing: boolean;
   isRestored: boolean;
 }
 
@@ -69,6 +72,22 @@ export class Expectations {
     const known = this.#snapshots.get(snapshot.id);
     if (known?.state === 'live') this.#become(known, 'doubtful');
     if (known === undefined) this.#deletedUnseen.set(snapshot.id, datedOf(snapshot));
+    else known.isReplacing = false;
+  }
+
+  /** It will be saved under another ID with other pins. */
+  replacing(id: ManifestID): void {
+    const known = this.#snapshots.get(id);
+    if (known?.state !== 'live') return;
+    this.#become(known, 'doubtful');
+    known.isReplacing = true;
+  }
+
+  /** Retention removed it, and that was acknowledged. */
+  expired(id: ManifestID): void {
+    const known = this.#snapshots.get(id);
+    if (known?.isPinned === true) throw new Error(`${describe(known)} is pinned and was expired`);
+    this.deleted(id);
   }
 
   /** The deletion was acknowledged. */
@@ -150,17 +169,36 @@ export class Expectations {
       attempt,
       needed,
       state: this.#deletedUnseen.has(id) ? 'doubtful' : 'live',
+      isReplacing: false,
       isRestored: false,
     });
   }
 
   #miss(expected: Expected): void {
-    if (expected.state === 'live' && !this.#mayExpire(expected)) {
+    if (expected.state === 'live' && (expected.isPinned || !this.#mayExpire(expected))) {
       throw new Error(`${describe(expected)} is not there any more`);
+    }
+    if (expected.state === 'doubtful' && this.#isLost(expected)) {
+      throw new Error(`${describe(expected)} was to get other pins and is gone`);
     }
     this.#become(expected, 'gone');
   }
 
+  /** Its replacement was never seen, and nobody had a reason to remove that either. */
+  #isLost(expected: Expected): boolean {
+    if (!expected.isReplacing || this.#deletedUnseen.size > 0) return false;
+    if (this.#mayExpire(expected)) return false;
+    const { attempt, path, startTime } = expected;
+    const all = [...this.#snapshots.values()];
+    return !all
+      .slice(all.indexOf(expected) + 1)
+      .some(
+        (later) =>
+          later.attempt === attempt && later.path === path && later.startTime === startTime,
+      );
+  }
+
+  /** By its age alone, whatever its pins. */
   #mayExpire({ path, startTime, isComplete }: Dated): boolean {
     if (!isComplete) return true;
     const unseen = [...this.#deletedUnseen].filter(([id]) => !this.#snapshots.has(id));
@@ -211,8 +249,13 @@ function sha256(bytes: Uint8Array): string {
   return hash;
 }
 
-function datedOf({ source, startTime, incomplete }: SnapshotManifest): Dated {
-  return { path: source.path, startTime, isComplete: incomplete === undefined };
+function datedOf({ source, startTime, incomplete, pins }: SnapshotManifest): Dated {
+  return {
+    path: source.path,
+    startTime,
+    isComplete: incomplete === undefined,
+    isPinned: pins.length > 0,
+  };
 }
 
 function describe({ id, attempt, path, isComplete }: Expected): string {

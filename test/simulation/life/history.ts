@@ -17,6 +17,7 @@ import {
 } from '@longshore/repo';
 import {
   applyRetention,
+  changePins,
   createSnapshot,
   EMPTY_POLICY,
   GLOBAL_SOURCE,
@@ -25,6 +26,7 @@ import {
   maintainRepository,
   saveSnapshot,
   setPolicy,
+  updateSnapshot,
   verifySnapshots,
   type SourceInfo,
 } from '@longshore/snapshot';
@@ -87,6 +89,10 @@ export interface HistoryReport {
   readonly failures: number;
   readonly snapshots: number;
   readonly restores: number;
+  /** Snapshots that got pins or lost them. */
+  readonly pins: number;
+  /** Packs of which a put left a part. */
+  readonly tears: number;
 }
 
 /** The life of one repository, as one seed decides it. */
@@ -111,6 +117,8 @@ export class History {
   #crashes = 0;
   #failures = 0;
   #snapshots = 0;
+  #pins = 0;
+  #tears = 0;
 
   constructor(seed: number) {
     const chance = (this.#chance = new Chance(seed));
@@ -148,6 +156,8 @@ export class History {
       failures: this.#failures,
       snapshots: this.#snapshots,
       restores: this.#expectations.restoredCount,
+      pins: this.#pins,
+      tears: this.#tears,
     };
   }
 
@@ -224,7 +234,8 @@ export class History {
     writer: Writer,
   ): Promise<void> {
     const drawn = this.#chance.fraction();
-    if (drawn < 0.6) await this.#snapshot(process, repository, writer);
+    if (drawn < 0.55) await this.#snapshot(process, repository, writer);
+    else if (drawn < 0.63) await this.#pin(process, repository);
     else if (drawn < 0.72) await this.#deleteSnapshot(process, repository);
     else if (drawn < 0.79) await this.#expire(process, repository, writer);
     else if (drawn < 0.86) await this.#copy(process, repository);
@@ -268,7 +279,7 @@ export class History {
       checkpointIntervalMs: chance.pick(CHECKPOINT_INTERVALS_MS),
     });
     this.#snapshots += 1;
-    for (const { id } of expired) this.#expectations.deleted(id);
+    for (const { id } of expired) this.#expectations.expired(id);
     if (snapshot !== undefined) this.#expectations.saved(snapshot, `#${attempt.number}`);
     this.#say(process, `saved #${attempt.number} as ${snapshot?.id}, ${expired.length} expired`);
   }
@@ -296,8 +307,32 @@ export class History {
     const expired = await writeSession(repository, {}, (writer) =>
       applyRetention(writer, source, UTC),
     );
-    for (const { id } of expired) this.#expectations.deleted(id);
+    for (const { id } of expired) this.#expectations.expired(id);
     this.#say(process, `expired ${expired.length} of ${source.path}`);
+  }
+
+  /** Saved again under another ID, before the old manifest is deleted. */
+  async #pin(process: SimulatedProcess, repository: OpenWritableRepository): Promise<void> {
+    const snapshots = await listSnapshots(repository);
+    if (snapshots.length === 0) return;
+    const snapshot = this.#chance.pick(snapshots);
+    const { id } = snapshot;
+    const isPinned = snapshot.pins.length > 0;
+    const change = isPinned ? { remove: snapshot.pins } : { add: ['kept'] };
+    const pins = changePins(snapshot.pins, change)!;
+    this.#say(process, `${isPinned ? 'unpins' : 'pins'} ${id}`);
+    this.#expectations.replacing(id);
+    try {
+      const updated = await writeSession(repository, {}, (writer) =>
+        updateSnapshot(writer, { ...snapshot, pins }),
+      );
+      this.#pins += 1;
+      this.#expectations.deleted(id);
+      this.#expectations.saved(updated, `${id} with ${pins.length} pins`);
+      this.#say(process, `saved ${id} as ${updated.id}`);
+    } finally {
+      await this.#check(false);
+    }
   }
 
   /** By reference: what the copy stands on is not uploaded again. */
@@ -422,7 +457,8 @@ export class History {
     const chance = this.#chance;
     return {
       failures: chance.happens(0.35) ? chance.pick([0.003, 0.02, 0.1]) : 0,
-      truncations: chance.happens(0.1) ? 0.02 : 0,
+      truncations: chance.happens(0.15) ? chance.pick([0.02, 0.2]) : 0,
+      tears: chance.happens(0.15) ? 0.3 : 0,
       lifetime: chance.happens(0.3) ? 1 + Math.floor(400 ** chance.fraction()) : undefined,
     };
   }
@@ -468,6 +504,7 @@ export class History {
     this.#operations += 1;
     this.#say(process, what);
     const outcome = await process.run(program);
+    this.#tears += process.torn;
     if (outcome.kind === 'crashed') this.#crashes += 1;
     if (outcome.kind === 'failed') {
       this.#failures += 1;

@@ -19,11 +19,23 @@ export interface ProcessNature {
   readonly failures: number;
   /** For each read: the answer is cut short. */
   readonly truncations: number;
+  /** For each put of a pack: it fails, or its process dies, when a part of the blob is there for everybody to see. */
+  readonly tears: number;
   /** Storage calls and sleeps after which the process dies; undefined: it does not. */
   readonly lifetime: number | undefined;
 }
 
-export const SOUND: ProcessNature = { failures: 0, truncations: 0, lifetime: undefined };
+export const SOUND: ProcessNature = { failures: 0, truncations: 0, tears: 0, lifetime: undefined };
+
+/**
+ * Blobs that a storage may leave cut. Nobody looks into a pack that no index names, and an index comes after its
+ * packs, so that a part of one is garbage. Everything else has to be there whole or not at all, as on every storage that
+ * longshore has: an index blob, an epoch marker or a format blob that can be read by nobody stops all clients, those of
+ * Kopia too, and what a cut session marker says is not known, so that nothing may be collected.
+ * Of listings likewise: pages may be of different moments, but what was there before the listing is in it. An index
+ * blob that is passed over in silence would make the packs it names look like garbage to any client.
+ */
+const TEARABLE = /^[pq]/;
 
 const CRASHED = Symbol('crashed');
 
@@ -42,6 +54,8 @@ export class SimulatedProcess {
   readonly chance: Chance;
   /** Reads that were cut short: damage that this process sees may be due to them. */
   truncated = 0;
+  /** Puts that left a part. */
+  torn = 0;
   /** Puts and deletions that it asked for. */
   changes = 0;
   readonly #world: VirtualWorld;
@@ -77,7 +91,7 @@ export class SimulatedProcess {
   }
 
   get isFaulty(): boolean {
-    return this.#nature.failures > 0;
+    return this.#nature.failures > 0 || this.#nature.tears > 0;
   }
 
   readonly clock: Clock = () => this.host.clock();
@@ -184,13 +198,24 @@ export class SimulatedProcess {
         const bytes = concatBytes(bytesParts(data));
         const { signal, ...rest } = options ?? {};
         this.changes += 1;
-        return this.#request(`put ${id}`, signal, () => server.put(this, id, bytes, rest));
+        const cut = TEARABLE.test(id) ? this.#tear(bytes) : undefined;
+        return this.#request(`put ${id}`, signal, async () => {
+          await server.put(this, id, cut ?? bytes, rest);
+          if (cut !== undefined) throw injected(`put ${id}, of which a part is there,`);
+        });
       },
       deleteBlob: (id, options) => {
         this.changes += 1;
         return this.#request(`delete ${id}`, signalOf(options), () => server.delete(this, id));
       },
     });
+  }
+
+  /** The part that is left of a put; undefined: it goes well. */
+  #tear(bytes: Uint8Array): Uint8Array | undefined {
+    if (!this.chance.happens(this.#nature.tears)) return undefined;
+    this.torn += 1;
+    return bytes.slice(0, this.chance.below(bytes.length));
   }
 
   #cut(bytes: Uint8Array): Uint8Array {

@@ -21,6 +21,7 @@ export const MOST_SKEW = 25n * MINUTE;
 interface StoredBlob {
   readonly author: SimulatedProcess | undefined;
   readonly putAt: EpochNanoseconds;
+  readonly length: number;
 }
 
 interface WatchedContent extends ContentInfo {
@@ -84,7 +85,7 @@ export class WatchedStorage {
     options: PutBlobOptions,
   ): Promise<void> {
     await this.memory.putBlob(id, bytes, options);
-    this.#blobs.set(id, { author, putAt: this.#world.now });
+    this.#blobs.set(id, { author, putAt: this.#world.now, length: bytes.length });
     this.#note(id);
   }
 
@@ -253,9 +254,10 @@ export class WatchedStorage {
       const info = this.#contents.get(id);
       if (info === undefined)
         throw new Error(`content ${id}, which a snapshot needs, is in no index`);
-      if (!this.#blobs.has(info.packBlobID)) {
+      const pack = this.#blobs.get(info.packBlobID);
+      if (pack === undefined || pack.length < info.packOffset + info.packedLength) {
         throw new Error(
-          `pack ${info.packBlobID} of content ${id}, which a snapshot needs, is gone`,
+          `pack ${info.packBlobID} of content ${id}, which a snapshot needs, is ${pack === undefined ? 'gone' : 'cut'}`,
         );
       }
     }

@@ -1,7 +1,7 @@
 import { repairRepository } from '../connection/repair-repository.ts';
 import { defineCommand, type Command } from '../grammar/command.ts';
 import { REPAIR_FLAGS } from './repair-flags.ts';
-import { S3_FLAGS, s3Config } from './storage-flags.ts';
+import { S3_FLAGS, writableS3Config } from './storage-flags.ts';
 
 export const command: Command = defineCommand({
   summary:
@@ -9,6 +9,6 @@ export const command: Command = defineCommand({
   flags: { ...S3_FLAGS, ...REPAIR_FLAGS },
   args: {},
   async run(context, { flags }) {
-    await repairRepository(context, s3Config(context, flags), flags);
+    await repairRepository(context, writableS3Config(context, flags), flags);
   },
 });

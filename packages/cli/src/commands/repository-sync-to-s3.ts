@@ -1,5 +1,5 @@
 import { defineCommand, type Command } from '../grammar/command.ts';
-import { S3_FLAGS, s3Config } from './storage-flags.ts';
+import { S3_FLAGS, writableS3Config } from './storage-flags.ts';
 import { runSync, SYNC_FLAGS } from './sync-run.ts';
 
 export const command: Command = defineCommand({
@@ -8,6 +8,6 @@ export const command: Command = defineCommand({
   args: {},
   showsRequests: true,
   async run(context, { flags }) {
-    await runSync(context, s3Config(context, flags), flags);
+    await runSync(context, writableS3Config(context, flags), flags);
   },
 });

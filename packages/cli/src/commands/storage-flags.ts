@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
+import { formatGoTime, parseGoTime } from '@longshore/repo';
 import { errnoOf } from '../config/errno.ts';
 import { expandHome } from '../config/config-paths.ts';
 import type { StorageConfig } from '../config/connection-config.ts';
@@ -18,6 +19,15 @@ const fileMode = valueFlag(
   },
   (mode) => `0${mode.toString(8)}`,
 );
+
+/** As it is stored. */
+const pointInTime = valueFlag((given: string): string => {
+  try {
+    return formatGoTime(parseGoTime(given, 'time'));
+  } catch {
+    throw new UsageError(`needs a time such as 2026-11-24T11:43:35Z, not ${JSON.stringify(given)}`);
+  }
+});
 
 const SPEED_FLAGS = {
   'max-download-speed': decimal('Limit of downloads, in bytes per second.', {
@@ -63,7 +73,12 @@ export const S3_FLAGS = {
     env: 'ROOT_CA_PEM_BASE64',
   }),
   'root-ca-pem-path': text('File with the authority that signs its certificate, PEM.'),
-  'point-in-time': refusedFlag(),
+  'point-in-time': pointInTime(
+    'With "repository connect": show a versioned bucket as it was then, for reading only.',
+    {
+      placeholder: '2006-01-02T15:04:05Z07:00',
+    },
+  ),
   ...SPEED_FLAGS,
 } as const satisfies Flags;
 
@@ -113,9 +128,21 @@ export function s3Config(
       roleEndpoint: '',
       roleRegion: '',
       region: flags.region || undefined,
+      pointInTime: flags['point-in-time'],
       ...speedLimits(flags),
     },
   };
+}
+
+/** As {@link s3Config}, for what is going to be written. */
+export function writableS3Config(
+  context: CommandContext,
+  flags: FlagValues<typeof S3_FLAGS>,
+): StorageConfig {
+  if (flags['point-in-time'] !== undefined) {
+    throw new UsageError('--point-in-time is for "repository connect": the past cannot be written');
+  }
+  return s3Config(context, flags);
 }
 
 function speedLimits(flags: FlagValues<typeof SPEED_FLAGS>): Record<string, unknown> {

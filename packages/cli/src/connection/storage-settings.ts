@@ -1,4 +1,10 @@
-import { field, LongshoreError, type ThrottlingLimits } from '@longshore/repo';
+import {
+  field,
+  GO_ZERO_TIME,
+  LongshoreError,
+  parseGoTime,
+  type ThrottlingLimits,
+} from '@longshore/repo';
 import type { FilesystemStorageOptions, S3StorageOptions } from '@longshore/repo/node';
 import type { StorageConfig } from '../config/connection-config.ts';
 
@@ -18,7 +24,7 @@ export function filesystemSettings(config: StorageConfig['config']): FilesystemS
 
 /** Settings of an S3 repository out of Kopia's. UNSUPPORTED for ways to sign in that longshore does not have. */
 export function s3Settings(config: StorageConfig['config']): S3StorageOptions {
-  for (const name of ['roleARN', 'webIdentityToken', 'webIdentityTokenFile', 'pointInTime']) {
+  for (const name of ['roleARN', 'webIdentityToken', 'webIdentityTokenFile']) {
     const value = field(config, name) ?? '';
     if (value === '') continue;
     throw new LongshoreError(
@@ -39,7 +45,19 @@ export function s3Settings(config: StorageConfig['config']): S3StorageOptions {
     disableTLS: field(config, 'doNotUseTLS') === true,
     disableTLSVerification: field(config, 'doNotVerifyTLS') === true,
     ...(rootCA === undefined ? {} : { rootCA: atob(rootCA) }),
+    ...optional('pointInTime', pointInTimeOf(config)),
   };
+}
+
+/** The moment that a connection shows instead of now, if it does. INVALID_ARGUMENT if it is none. */
+export function pointInTimeOf(config: StorageConfig['config']): bigint | undefined {
+  const text = textOf(config, 'pointInTime');
+  if (text === undefined || text === GO_ZERO_TIME) return undefined;
+  try {
+    return parseGoTime(text, 'pointInTime');
+  } catch {
+    throw malformed('pointInTime');
+  }
 }
 
 /** In the order in which the connection file has them. */

@@ -23,6 +23,7 @@ import { formatBytes } from '../output/units.ts';
 import { openStorage } from './open-storage.ts';
 import { RecentBlobs } from './recent-blobs.ts';
 import { openCache } from './repository-cache.ts';
+import { pointInTimeOf } from './storage-settings.ts';
 
 /** An open repository and how it is connected. */
 export interface Connection<R = OpenRepository> {
@@ -212,7 +213,16 @@ export function upgradeOwner({ flags }: CommandContext): { readonly upgradeOwner
   return owner === undefined ? {} : { upgradeOwnerID: owner };
 }
 
-function refuseReadOnly({ configFile }: CommandContext, { client }: ConnectionConfig): void {
+function refuseReadOnly(
+  { configFile }: CommandContext,
+  { client, storage }: ConnectionConfig,
+): void {
+  if (pointInTimeOf(storage.config) !== undefined) {
+    throw new LongshoreError(
+      'READ_ONLY',
+      `${configFile} shows the repository as it was; connect again without --point-in-time`,
+    );
+  }
   if (!client.readonly) return;
   throw new LongshoreError(
     'READ_ONLY',

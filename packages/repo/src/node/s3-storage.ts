@@ -1,13 +1,21 @@
-import type { ListObjectsV2CommandOutput, S3Client, StorageClass } from '@aws-sdk/client-s3';
+import type {
+  GetObjectCommandOutput,
+  ListObjectsV2CommandOutput,
+  ListObjectVersionsCommandOutput,
+  S3Client,
+  StorageClass,
+} from '@aws-sdk/client-s3';
 
 import {
   blobExistsError,
+  blobNotFoundError,
   checkBlobLength,
   checkByteRange,
   MAX_BLOB_LENGTH,
   rangePastEndError,
 } from '../blob/byte-range.ts';
 import type { StorageOperation } from '../blob/decorate-storage.ts';
+import { createReadOnlyStorage } from '../blob/read-only.ts';
 import type { StorageRequest } from '../blob/request-meter.ts';
 import { parseBlobID } from '../blob/storage.ts';
 import type {
@@ -22,7 +30,7 @@ import type {
 } from '../blob/storage.ts';
 import { bytesLength, bytesParts } from '../bytes.ts';
 import type { Bytes } from '../bytes.ts';
-import { createSystemClock, NANOSECONDS_PER_MILLISECOND } from '../clock.ts';
+import { createSystemClock, formatGoTime, NANOSECONDS_PER_MILLISECOND } from '../clock.ts';
 import type { Clock, EpochNanoseconds } from '../clock.ts';
 import { CorruptDataError, hasCode, LongshoreError } from '../errors.ts';
 import { contentMD5, readBody, uploadBody } from './s3-body.ts';
@@ -39,6 +47,8 @@ import {
   storageClassOf,
 } from './s3-storage-config.ts';
 import type { S3StorageConfig } from './s3-storage-config.ts';
+import { VersionsAt } from './s3-versions.ts';
+import type { ObjectVersion, PresentVersion } from './s3-versions.ts';
 
 export interface S3StorageOptions extends S3ClientOptions, S3EndpointOptions {
   readonly bucket: string;
@@ -49,6 +59,11 @@ export interface S3StorageOptions extends S3ClientOptions, S3EndpointOptions {
    * ignored the header would replace the blob, so this is off unless said.
    */
   readonly conditionalPuts?: boolean;
+  /**
+   * Show a versioned bucket as it was then, for reading only, whatever was deleted or replaced since. UNSUPPORTED at the
+   * first call if the bucket keeps no versions.
+   */
+  readonly pointInTime?: EpochNanoseconds;
   /** Lock periods start at its time. */
   readonly clock?: Clock;
   /** Called synchronously for every request that was sent, when it has ended; must not throw. */
@@ -79,7 +94,8 @@ export function createS3Storage(options: S3StorageOptions): BlobStorage {
     });
   }
   checkS3Credentials(options);
-  return new S3Storage(parseS3Endpoint(options), options);
+  const storage = new S3Storage(parseS3Endpoint(options), options);
+  return options.pointInTime === undefined ? storage : createReadOnlyStorage(storage);
 }
 
 /** The SDK's methods are told apart by command; here each call names the one it needs. */
@@ -99,6 +115,9 @@ class S3Storage implements BlobStorage {
   #loaded: Promise<LoadedS3> | undefined;
   #client: S3Client | undefined;
   #config: S3StorageConfig | undefined;
+  /** Milliseconds since 1970; undefined: now. */
+  readonly #moment: number | undefined;
+  #keepsVersions = false;
 
   constructor(endpoint: S3Endpoint, options: S3StorageOptions) {
     this.#endpoint = endpoint;
@@ -108,7 +127,11 @@ class S3Storage implements BlobStorage {
     this.#region = endpoint.region;
     this.capabilities = { objectLock: true, putIfAbsent: options.conditionalPuts ?? false };
     const place = this.#prefix === '' ? options.bucket : `${options.bucket}/${this.#prefix}`;
-    this.displayName = `S3: ${endpoint.host} ${place}`;
+    const { pointInTime } = options;
+    this.#moment =
+      pointInTime === undefined ? undefined : Number(pointInTime / NANOSECONDS_PER_MILLISECOND);
+    const moment = pointInTime === undefined ? '' : ` at ${formatGoTime(pointInTime)}`;
+    this.displayName = `S3: ${endpoint.host} ${place}${moment}`;
   }
 
   async getBlob(id: BlobID, options: GetBlobOptions = {}): Promise<Uint8Array> {
@@ -117,11 +140,21 @@ class S3Storage implements BlobStorage {
     if (range) checkByteRange(id, range);
     // HTTP has no empty range.
     if (range?.length === 0) return this.#getNothing(id, range, signal);
-    return this.#get(id, { range, signal, into, maxLength: MAX_BLOB_LENGTH });
+    const get = { range, signal, into, maxLength: MAX_BLOB_LENGTH };
+    if (this.#moment === undefined) return this.#get(id, get);
+    await this.#requireVersions(signal);
+    const current = await this.#get(id, get, { olderThan: this.#moment }).catch(ifOtherNow);
+    if (current !== undefined) return current;
+    const { versionID } = await this.#versionOf(id, this.#moment, signal);
+    return this.#get(id, get, { versionID });
   }
 
   async getMetadata(id: BlobID, { signal }: AbortOptions = {}): Promise<BlobMetadata> {
     signal?.throwIfAborted();
+    if (this.#moment !== undefined) {
+      await this.#requireVersions(signal);
+      return metadataOfVersion(id, await this.#versionOf(id, this.#moment, signal));
+    }
     const call = { action: `look up blob ${id}`, blobID: id, operation: 'metadata' } as const;
     return this.#call(call, signal, async (s3, abort) => {
       const answer = await s3.client.send(
@@ -137,6 +170,15 @@ class S3Storage implements BlobStorage {
     { signal }: AbortOptions = {},
   ): AsyncGenerator<BlobMetadata, void, void> {
     signal?.throwIfAborted();
+    if (this.#moment !== undefined) {
+      await this.#requireVersions(signal);
+      for await (const version of this.#versionsAt(this.#moment, prefix, signal)) {
+        signal?.throwIfAborted();
+        const id = this.#idOfKey(version.key, false);
+        if (id?.startsWith(prefix)) yield metadataOfVersion(id, version);
+      }
+      return;
+    }
     for (let token: string | undefined, page = 0; page === 0 || token !== undefined; page++) {
       const answer: ListObjectsV2CommandOutput = await this.#listPage(prefix, token, signal);
       for (const object of answer.Contents ?? []) {
@@ -146,11 +188,7 @@ class S3Storage implements BlobStorage {
       }
       const next = answer.IsTruncated === true ? answer.NextContinuationToken : undefined;
       if (answer.IsTruncated === true && (next === undefined || next === token)) {
-        throw new LongshoreError(
-          'STORAGE_FAILED',
-          `${this.displayName}: a listing that should go on names no next page`,
-          { retryable: true },
-        );
+        throw this.#noNextPage();
       }
       token = next;
     }
@@ -360,11 +398,101 @@ class S3Storage implements BlobStorage {
     );
   }
 
+  #noNextPage(): LongshoreError {
+    return new LongshoreError(
+      'STORAGE_FAILED',
+      `${this.displayName}: a listing that should go on names no next page`,
+      { retryable: true },
+    );
+  }
+
+  /** Asked once: in a bucket without versions the past looks like the present with holes. */
+  async #requireVersions(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#keepsVersions) return;
+    const { bucket } = this.#options;
+    const call = { action: 'see whether the bucket keeps versions', operation: 'list' } as const;
+    const { Status: status } = await this.#call(call, signal, (s3, abort) =>
+      s3.client.send(new s3.sdk.GetBucketVersioningCommand({ Bucket: bucket }), abort),
+    );
+    this.#keepsVersions = status === 'Enabled';
+    if (this.#keepsVersions) return;
+    throw new LongshoreError(
+      'UNSUPPORTED',
+      `bucket ${bucket} keeps no versions of its objects, so that nobody knows what it held at another time`,
+    );
+  }
+
+  /** BLOB_NOT_FOUND if there was none at the moment. */
+  async #versionOf(
+    id: BlobID,
+    moment: number,
+    signal: AbortSignal | undefined,
+  ): Promise<PresentVersion> {
+    for await (const version of this.#versionsAt(moment, id, signal)) {
+      if (version.key === this.#prefix + id) return version;
+      // Of all keys that begin so, the one that ends there comes first.
+      break;
+    }
+    throw blobNotFoundError(id);
+  }
+
+  async *#versionsAt(
+    moment: number,
+    prefix: string,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<PresentVersion, void, void> {
+    const versions = new VersionsAt(moment);
+    let next: Pick<ListObjectVersionsCommandOutput, 'NextKeyMarker' | 'NextVersionIdMarker'> = {};
+    for (;;) {
+      const answer = await this.#listVersionsPage(prefix, next, signal);
+      const isEncoded = answer.EncodingType === 'url';
+      for (const { Size: length, ...version } of answer.Versions ?? []) {
+        if (length !== undefined) versions.add(objectVersion({ ...version, length }, isEncoded));
+      }
+      for (const mark of answer.DeleteMarkers ?? []) versions.add(objectVersion(mark, isEncoded));
+      const { IsTruncated: goesOn, NextKeyMarker: key, NextVersionIdMarker: version } = answer;
+      if (goesOn !== true) {
+        yield* versions.take(undefined);
+        return;
+      }
+      if (
+        key === undefined ||
+        (key === next.NextKeyMarker && version === next.NextVersionIdMarker)
+      ) {
+        throw this.#noNextPage();
+      }
+      const plainKey = isEncoded ? decodeKey(key) : key;
+      yield* versions.take(plainKey);
+      next = { NextKeyMarker: plainKey, NextVersionIdMarker: version };
+    }
+  }
+
+  #listVersionsPage(
+    prefix: string,
+    from: Pick<ListObjectVersionsCommandOutput, 'NextKeyMarker' | 'NextVersionIdMarker'>,
+    signal: AbortSignal | undefined,
+  ): Promise<ListObjectVersionsCommandOutput> {
+    const call = { action: 'list versions of blobs', operation: 'list' } as const;
+    return this.#call(call, signal, (s3, abort) =>
+      s3.client.send(
+        new s3.sdk.ListObjectVersionsCommand({
+          Bucket: this.#options.bucket,
+          Prefix: this.#prefix + prefix,
+          Delimiter: '/',
+          EncodingType: 'url',
+          KeyMarker: from.NextKeyMarker,
+          VersionIdMarker: from.NextVersionIdMarker,
+        }),
+        abort,
+      ),
+    );
+  }
+
   /** Undefined for objects that are no blobs. */
   #idOfKey(key: string | undefined, isEncoded: boolean): BlobID | undefined {
     if (key === undefined) return undefined;
     try {
-      const plain = isEncoded ? decodeURIComponent(key.replaceAll('+', ' ')) : key;
+      const plain = isEncoded ? decodeKey(key) : key;
       if (!plain.startsWith(this.#prefix)) return undefined;
       const name = plain.slice(this.#prefix.length);
       return name === STORAGE_CONFIG_NAME ? undefined : parseBlobID(name);
@@ -375,13 +503,20 @@ class S3Storage implements BlobStorage {
 
   #get(
     id: BlobID,
-    options: {
-      readonly range?: ByteRange | undefined;
-      readonly signal: AbortSignal | undefined;
-      readonly into?: Uint8Array | undefined;
-      readonly maxLength: number;
-    },
-  ): Promise<Uint8Array> {
+    options: GetOptions,
+    which?: { readonly versionID: string },
+  ): Promise<Uint8Array>;
+  /** Undefined if the object may be newer than that. */
+  #get(
+    id: BlobID,
+    options: GetOptions,
+    which: { readonly olderThan: number },
+  ): Promise<Uint8Array | undefined>;
+  #get(
+    id: BlobID,
+    options: GetOptions,
+    which: { readonly versionID?: string; readonly olderThan?: number } = {},
+  ): Promise<Uint8Array | undefined> {
     const { range, signal, into, maxLength } = options;
     const call = { action: `read blob ${id}`, blobID: id, operation: 'get' } as const;
     return this.#call(call, signal, async (s3, abort) => {
@@ -392,6 +527,7 @@ class S3Storage implements BlobStorage {
             Bucket: this.#options.bucket,
             Key: this.#prefix + id,
             Range: range && `bytes=${range.offset}-${last}`,
+            VersionId: which.versionID,
           }),
           abort,
         )
@@ -399,6 +535,10 @@ class S3Storage implements BlobStorage {
           if (range && s3ErrorCode(error) === 'InvalidRange') throw rangePastEndError(id, range);
           throw error;
         });
+      if (which.olderThan !== undefined && !isSurelyBefore(answer, which.olderThan)) {
+        discard(answer.Body);
+        return undefined;
+      }
       const length = answer.ContentLength ?? -1;
       try {
         checkBlobLength(id, length, maxLength);
@@ -457,6 +597,56 @@ class S3Storage implements BlobStorage {
     const until = (this.#clock() + periodNanoseconds) / NANOSECONDS_PER_MILLISECOND;
     return { Mode: mode, RetainUntilDate: new Date(Number(until)) };
   }
+}
+
+interface GetOptions {
+  readonly range?: ByteRange | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly into?: Uint8Array | undefined;
+  readonly maxLength: number;
+}
+
+/** A header tells whole seconds, cut off: within the same one nothing is known. */
+function isSurelyBefore({ LastModified: time }: GetObjectCommandOutput, moment: number): boolean {
+  return time !== undefined && time.getTime() < moment - (moment % 1000);
+}
+
+/** What is gone now may have been there, and what ends before a range may have been longer. */
+function ifOtherNow(error: unknown): undefined {
+  if (!hasCode(error, 'BLOB_NOT_FOUND') && !hasCode(error, 'CORRUPT_DATA')) throw error;
+}
+
+function decodeKey(key: string): string {
+  return decodeURIComponent(key.replaceAll('+', ' '));
+}
+
+/** With a length it is a version, without one the mark of a deletion. */
+function objectVersion(
+  entry: {
+    readonly Key?: string | undefined;
+    readonly VersionId?: string | undefined;
+    readonly LastModified?: Date | undefined;
+    readonly IsLatest?: boolean | undefined;
+    readonly length?: number;
+  },
+  isEncoded: boolean,
+): ObjectVersion {
+  const { Key: key = '', VersionId: versionID = '', LastModified: modified, length } = entry;
+  const time = modified?.getTime() ?? Number.NaN;
+  if (Number.isNaN(time)) {
+    throw new CorruptDataError(`a version of ${key}: the storage gives no time`);
+  }
+  return {
+    key: isEncoded ? decodeKey(key) : key,
+    versionID,
+    time,
+    length,
+    isLatest: entry.IsLatest === true,
+  };
+}
+
+function metadataOfVersion(id: BlobID, { length, time }: PresentVersion): BlobMetadata {
+  return { id, length, timestamp: BigInt(time) * NANOSECONDS_PER_MILLISECOND };
 }
 
 interface ObjectLock {
