@@ -6,7 +6,9 @@ import {
   type ContentClient,
   type ContentWorld,
 } from '../content/content-world.ts';
-import { parseContentID } from '../content/content-id.ts';
+import { parseContentID, type ContentID } from '../content/content-id.ts';
+import type { ContentInfo } from '../content/content-info.ts';
+import type { ContentReader, IterateContentsOptions } from '../content/content-reader.ts';
 import type { ContentCache } from '../content/content-cache.ts';
 import { createMemoryCache } from '../content/content-cache.ts';
 import type { SessionContents } from '../content/session-contents.ts';
@@ -66,7 +68,43 @@ async function manifestContents(world: ContentWorld): Promise<string[]> {
   return [...committed.iterateContents({ prefix: 'm' })].map(({ contentID }) => contentID);
 }
 
+/** Reads through `contents`, whose index names `id`, too, for the first `times` that it is asked. */
+function namingAnother(contents: ContentReader, id: ContentID, times: number): ContentReader {
+  let asked = 0;
+  return new Proxy(contents, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      if (name !== 'iterateContents') return value.bind(target) as unknown;
+      return function* (options: IterateContentsOptions): Generator<ContentInfo> {
+        for (const info of target.iterateContents(options)) {
+          if (asked++ < times) yield { ...info, contentID: id };
+          yield info;
+        }
+      };
+    },
+  });
+}
+
 describe.each([1, 3] as const)('manifests in format version %i', (version) => {
+  it('are read anew when one of their contents leaves the index before it is read', async () => {
+    const world = await createContentWorld({ version });
+    const writer = await openWriter(world);
+    writer.manifests.put(NOTE, { text: 'here' });
+    await writer.flush();
+    const { committed, compressors } = await world.openClient();
+    const gone = parseContentID(`m${'ee'.repeat(16)}`);
+    const environment = {
+      compressors,
+      clock: world.time.clock,
+      random: seededRandomSource(1),
+    };
+    const outdated = new ManifestReader(namingAnother(committed, gone, 1), environment);
+    expect(await payloads(outdated)).toEqual([{ text: 'here' }]);
+    const broken = new ManifestReader(namingAnother(committed, gone, Infinity), environment);
+    await expect(payloads(broken)).rejects.toMatchObject({ code: 'CONTENT_NOT_FOUND' });
+  });
+
   it('are found by their labels, oldest first, before and after they are committed', async () => {
     const world = await createContentWorld({ version });
     const writer = await openWriter(world);

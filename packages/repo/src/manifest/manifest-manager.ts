@@ -26,6 +26,9 @@ const COMPACTION_THRESHOLD = 16;
 /** No client can commit by a view of the repository that is older: a write session is too old by then. */
 const TOMBSTONE_AGE: EpochNanoseconds = 96n * 3600n * NANOSECONDS_PER_SECOND;
 
+/** Each one finds a newer index than the one before. */
+const MAX_ATTEMPTS = 3;
+
 const PREFIX = 'm';
 const COMPRESSOR = 'zstd-fastest';
 
@@ -92,8 +95,30 @@ export class ManifestReader {
     return (await this.committed(options)).entries.values();
   }
 
-  /** Reads the manifest contents unless they are the ones already read. */
+  /**
+   * Reads the manifest contents unless they are the ones already read. What other clients have merged meanwhile, and
+   * what maintenance has removed since, is missed while it is read, by which the index is up to date: once more.
+   */
   protected async committed(options: AbortOptions): Promise<MergedManifests> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#readCommitted(options);
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !this.#isOutdated(error)) throw error;
+      }
+    }
+  }
+
+  /** True if the failure is that of a content which the index does not name any more. */
+  #isOutdated(error: unknown): boolean {
+    if (!(error instanceof LongshoreError) || error.code !== 'CONTENT_NOT_FOUND') return false;
+    for (const { contentID } of this.#contents.iterateContents({ prefix: PREFIX })) {
+      if (contentID === error.facts.contentID) return false;
+    }
+    return true;
+  }
+
+  async #readCommitted(options: AbortOptions): Promise<MergedManifests> {
     const ids = new Set<ContentID>();
     for (const info of this.#contents.iterateContents({ prefix: PREFIX })) ids.add(info.contentID);
     const known = this.#merged;
