@@ -450,18 +450,16 @@ describe.skipIf(isMinioMissing(binary, 'S3 storage', contractTests + 30))('S3 st
 });
 
 describe.skipIf(isMinioMissing(binary, 'S3 regions', 1))('S3 storage in another region', () => {
-  it('finds the region of its bucket by itself', async () => {
+  it('finds the region of its bucket by itself, with several requests at once', async () => {
     await using minio = await startMinio(binary ?? '', { MINIO_SITE_REGION: 'eu-test-7' });
     await minio.createBucket(bucket);
     const { endpoint, accessKeyID, secretAccessKey } = minio;
-    await using storage = createS3Storage({
-      bucket,
-      endpoint,
-      accessKeyID,
-      secretAccessKey,
-      disableTLS: true,
-    });
+    const options = { bucket, endpoint, accessKeyID, secretAccessKey, disableTLS: true };
+    await using storage = createS3Storage(options);
     await storage.putBlob(id, data);
     expect(await storage.getBlob(id)).toEqual(data);
+    await using another = createS3Storage(options);
+    const read = await Promise.all([id, id, id, id].map((each) => another.getBlob(each)));
+    expect(read).toEqual([data, data, data, data]);
   });
 });

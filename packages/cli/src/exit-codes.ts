@@ -33,6 +33,7 @@ const DETAILED: Readonly<Record<ErrorCode, number>> = {
   TARGET_UNSAFE: 42,
   TARGET_UNWRITABLE: 43,
   ACTION_FAILED: 44,
+  WORKER_FAILED: 45,
   ABORTED: EXIT_INTERRUPTED,
 };
 

@@ -11,6 +11,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   PATH_NOT_FOUND: 'check the path',
   SOURCE_UNREADABLE: 'check the path and its permissions',
   NO_SPACE: 'free some space and run the command again',
+  WORKER_FAILED: 'run the command again; if memory is short, give --memory-limit',
   STORAGE_THROTTLED: 'try again later, or set limits with --max-upload-speed when connecting',
 };
 

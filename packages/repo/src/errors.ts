@@ -28,7 +28,8 @@ export type ErrorCode =
   | 'STORAGE_THROTTLED'
   | 'TARGET_UNSAFE'
   | 'TARGET_UNWRITABLE'
-  | 'UNSUPPORTED';
+  | 'UNSUPPORTED'
+  | 'WORKER_FAILED';
 
 /** Facts that an error may carry beside its message. Secrets and file contents never enter it. */
 export interface ErrorFacts {

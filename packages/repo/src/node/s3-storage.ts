@@ -98,6 +98,9 @@ export function createS3Storage(options: S3StorageOptions): BlobStorage {
   return options.pointInTime === undefined ? storage : createReadOnlyStorage(storage);
 }
 
+/** A bucket has one. What names ever more of them is no bucket. */
+const MAX_REGIONS = 4;
+
 /** The SDK's methods are told apart by command; here each call names the one it needs. */
 type Send<T> = (
   loaded: LoadedS3 & { readonly client: S3Client },
@@ -113,7 +116,8 @@ class S3Storage implements BlobStorage {
   readonly #clock: Clock;
   #region: string;
   #loaded: Promise<LoadedS3> | undefined;
-  #client: S3Client | undefined;
+  /** By region: requests that were sent to the wrong one end beside those to the right one. */
+  readonly #clients: Map<string, S3Client> = new Map();
   #config: S3StorageConfig | undefined;
   /** Milliseconds since 1970; undefined: now. */
   readonly #moment: number | undefined;
@@ -328,7 +332,7 @@ class S3Storage implements BlobStorage {
 
   /** Closes the connections; requests in flight fail. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#client?.destroy();
+    for (const client of this.#clients.values()) client.destroy();
   }
 
   /** One attempt; a second one only to follow the bucket into its region. */
@@ -342,14 +346,15 @@ class S3Storage implements BlobStorage {
     send: Send<T>,
   ): Promise<T> {
     const abort = signal ? { abortSignal: signal } : {};
-    const attempt = async (): Promise<T> => {
+    const attempt = async (region: string): Promise<T> => {
       this.#loaded ??= loadS3(this.#endpoint, this.#options);
       const loaded = await this.#loaded;
-      this.#client ??= loaded.clientFor(this.#region);
+      const client = this.#clients.get(region) ?? loaded.clientFor(region);
+      this.#clients.set(region, client);
       signal?.throwIfAborted();
       let bytes = 0;
       try {
-        const result = await send({ ...loaded, client: this.#client }, abort);
+        const result = await send({ ...loaded, client }, abort);
         bytes = what.bytes ?? (result instanceof Uint8Array ? result.length : 0);
         return result;
       } finally {
@@ -357,14 +362,15 @@ class S3Storage implements BlobStorage {
       }
     };
     try {
+      const asked = this.#region;
       try {
-        return await attempt();
+        return await attempt(asked);
       } catch (error) {
         const region = regionFromS3Error(error);
-        if (region === undefined || region === this.#region) throw error;
+        if (region === undefined || region === asked) throw error;
+        if (!this.#clients.has(region) && this.#clients.size >= MAX_REGIONS) throw error;
         this.#region = region;
-        this.#client = undefined;
-        return await attempt();
+        return await attempt(region);
       }
     } catch (error) {
       signal?.throwIfAborted();

@@ -10,6 +10,7 @@ import type { ContentPreparer, UnsealedContent } from '../content/content-prepar
 import { createContentWorld, seededBytes } from '../content/content-world.ts';
 import { createContentKernel } from '../content/create-kernel.ts';
 import { createInThreadPreparer, createSlotPool } from '../content/in-thread-preparer.ts';
+import { errorCode } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { portableAlgorithms } from '../portable-algorithms.ts';
 import { nativeAlgorithms } from './native-algorithms.ts';
@@ -330,7 +331,9 @@ describe('workers', () => {
       setups: [broken],
     });
     const failed = await Promise.allSettled(Array.from({ length: 7 }, () => hopeless.hash([data])));
-    expect(failed.map(({ status }) => status)).toEqual(Array.from({ length: 7 }, () => 'rejected'));
+    expect(failed.map((outcome) => 'reason' in outcome && errorCode(outcome.reason))).toEqual(
+      Array.from({ length: 7 }, () => 'WORKER_FAILED'),
+    );
   });
 
   it('start anew in the place of a thread that ended before it had work', async () => {

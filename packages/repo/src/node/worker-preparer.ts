@@ -20,7 +20,7 @@ import type {
   WrittenContent,
 } from '../content/content-preparer.ts';
 import { createInThreadPreparer, createSlotPool } from '../content/in-thread-preparer.ts';
-import { invariant, LongshoreError } from '../errors.ts';
+import { describeError, invariant, LongshoreError } from '../errors.ts';
 import {
   FILE_FAILED,
   FILE_GREW,
@@ -252,11 +252,26 @@ export class WorkerPreparer implements ContentPreparer {
   /** Gives waiting tasks to the workers that have least to do. */
   #dispatch(): void {
     while (this.#waiting.length > 0) {
-      // Workers start with the first task, and anew in the place of one that crashed.
-      for (const setup of this.#unused.splice(0)) this.#startWorker(setup);
+      this.#startWorkers();
+      if (this.#workers.size === 0) return;
       const worker = [...this.#workers].reduce((a, b) => (b.load < a.load ? b : a));
       if (worker.load >= TASKS_PER_WORKER) return;
       worker.start(this.#nextTask());
+    }
+  }
+
+  /** Workers start with the first task, and anew in the place of one that crashed. One that cannot start is tried again. */
+  #startWorkers(): void {
+    for (let setup = this.#unused.pop(); setup !== undefined; setup = this.#unused.pop()) {
+      try {
+        this.#startWorker(setup);
+      } catch (cause) {
+        this.#unused.push(setup);
+        if (this.#workers.size > 0) return;
+        const error = workerEnded(`no content worker starts: ${describeError(cause)}`, cause);
+        for (const task of this.#waiting.splice(0)) task.reject(error);
+        return;
+      }
     }
   }
 
@@ -348,15 +363,15 @@ class PreparingWorker {
     this.#worker.on('message', (reply: ContentWorkerReply) => {
       this.#settle(reply);
     });
-    this.#worker.on('error', (error) => {
-      this.#end(error);
+    this.#worker.on('error', (cause) => {
+      this.#end(workerEnded(`a content worker failed: ${describeError(cause)}`, cause));
     });
     // An answer that cannot be read belongs to nobody: the thread ends, and with it its tasks.
     this.#worker.on('messageerror', () => {
       void this.#worker.terminate();
     });
     this.#worker.on('exit', (code) => {
-      this.#end(new Error(`a content worker ended with code ${code}`));
+      this.#end(workerEnded(`a content worker ended with code ${code}`));
     });
     this.#worker.postMessage(setup, []);
   }
@@ -409,6 +424,11 @@ class PreparingWorker {
     this.#running.clear();
     for (const task of tasks) task.reject(error);
   }
+}
+
+/** What was asked of the worker was not done, and nobody else's bytes are wrong for it. */
+function workerEnded(message: string, cause?: unknown): LongshoreError {
+  return new LongshoreError('WORKER_FAILED', message, { cause });
 }
 
 function totalLength(batch: readonly Uint8Array[]): number {
