@@ -93,9 +93,10 @@ describe.runIf(hasFFI).each(NAMES)('%s of OpenSSL called directly', (name) => {
     for (const length of [0, 99, 101]) {
       expect(() => direct.open(KEY, sealed, DATA, new Uint8Array(length))).toThrow('length');
     }
-    expect(() => direct.seal(KEY, new Uint8Array(101), DATA, sealed)).toThrow();
-    expect(() => direct.seal(KEY, new Uint8Array(117), DATA, sealed)).toThrow('length');
+    for (const length of [99, 101, 117]) {
+      expect(() => direct.seal(KEY, new Uint8Array(length), DATA, sealed)).toThrow('length');
+    }
     expect(() => direct.seal(KEY.subarray(1), new Uint8Array(100), DATA, sealed)).toThrow('key');
-    expect(() => direct.seal(KEY, new Uint8Array(0), DATA, new Uint8Array(11))).toThrow('nonce');
+    expect(() => direct.seal(KEY, new Uint8Array(0), DATA, new Uint8Array(11))).toThrow('length');
   });
 });

@@ -98,6 +98,7 @@ function createAead(libcrypto: Libcrypto, name: AeadName): Aead | undefined {
   return {
     seal(itemKey, plaintext, additionalData, sealed) {
       const end = AEAD_NONCE_LENGTH + plaintext.length;
+      invariant(sealed.length === end + AEAD_TAG_LENGTH, 'a sealed item has the sealed length');
       begin(ENCRYPT, itemKey, sealed.subarray(0, AEAD_NONCE_LENGTH), additionalData);
       transform(plaintext, sealed.subarray(AEAD_NONCE_LENGTH, end));
       check(libcrypto.finish(context, tag, outLength));
