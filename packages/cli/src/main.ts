@@ -8,4 +8,6 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   const { runCommandLine } = await import('./run.ts');
   process.exitCode = await runCommandLine(argv);
+  // When nothing is left to do, all output included: taking the heap apart first would take up to 0.1 s.
+  process.once('beforeExit', () => process.exit());
 }

@@ -1,13 +1,17 @@
+import { randomFillSync } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Algorithms } from '../algorithms.ts';
 import { decodeHex, encodeHex, encodeUtf8 } from '../bytes.ts';
 import type { RandomSource } from '../clock.ts';
 import { nativeAlgorithms } from '../node/native-algorithms.ts';
+import { nodeCryptoAead } from '../node/node-crypto-aead.ts';
 import { portableAlgorithms } from '../portable-algorithms.ts';
-import { deriveContentSecret } from './aead-content-cipher.ts';
+import { AEAD_OF_ENCRYPTION } from './aead.ts';
+import { createAeadContentCipher, deriveContentSecret } from './aead-content-cipher.ts';
 import { type ContentCipher, ENCRYPTION_NAMES, type EncryptionName } from './content-cipher.ts';
 import { createItemKeyDerivation } from './item-key.ts';
+import { createNoncePool } from './nonce-pool.ts';
 
 const hex = (text: string): Uint8Array => decodeHex(text)!;
 const PLAINTEXT = encodeUtf8('hello kopia format\n');
@@ -40,7 +44,18 @@ type CreateAlgorithms = (options?: { random?: RandomSource }) => Algorithms;
 const PLATFORMS: readonly (readonly [string, CreateAlgorithms])[] = [
   ['portable', portableAlgorithms],
   ['native', nativeAlgorithms],
+  ['node:crypto', nodeCryptoAlgorithms],
 ];
+
+/** What the native ones are where Node cannot call OpenSSL directly. */
+function nodeCryptoAlgorithms(options: { random?: RandomSource } = {}): Algorithms {
+  const nonces = createNoncePool(options.random ?? ((target) => void randomFillSync(target)));
+  return {
+    ...nativeAlgorithms(options),
+    createCipher: (name, masterKey) =>
+      createAeadContentCipher(name, masterKey, nodeCryptoAead(AEAD_OF_ENCRYPTION[name]), nonces),
+  };
+}
 
 const IV = hex('000102030405060708090a0b0c0d0e0f');
 const MASTER_KEY = new Uint8Array(32).fill(9);

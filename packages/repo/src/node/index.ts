@@ -1,4 +1,5 @@
 export { createDiskCache, type DiskCache, type DiskCacheOptions } from './disk-cache.ts';
+export { loadFFI } from './ffi.ts';
 export { openFilesystemStorage, type FilesystemStorageOptions } from './filesystem-storage.ts';
 export { createMaintenanceLock } from './maintenance-lock.ts';
 export { nativeAlgorithms, type NativeAlgorithmsOptions } from './native-algorithms.ts';

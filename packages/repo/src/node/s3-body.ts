@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
@@ -76,6 +75,7 @@ export async function readBody(
   const bytes = roomFor(length, into);
   const target = Buffer.from(bytes.buffer, bytes.byteOffset, length);
   // Framed by its length, a body comes in pieces that are each all of what was read from the socket.
+  const { IncomingMessage } = process.getBuiltinModule('node:http');
   const ownsChunks =
     body instanceof IncomingMessage && body.headers['transfer-encoding'] === undefined;
   let done = 0;

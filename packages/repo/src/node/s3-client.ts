@@ -48,12 +48,13 @@ export function checkS3Credentials(options: S3ClientOptions): void {
 }
 
 export async function loadS3(endpoint: S3Endpoint, options: S3ClientOptions): Promise<LoadedS3> {
-  const [sdk, { NodeHttpHandler }, http, https] = await Promise.all([
+  const [sdk, { NodeHttpHandler }] = await Promise.all([
     import('@aws-sdk/client-s3'),
     import('@smithy/node-http-handler'),
-    import('node:http'),
-    import('node:https'),
   ]);
+  // Not imported: as an ES module it brings along all of Node's fetch.
+  const http = process.getBuiltinModule('node:http');
+  const https = process.getBuiltinModule('node:https');
   const sockets = {
     keepAlive: true,
     maxSockets: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,

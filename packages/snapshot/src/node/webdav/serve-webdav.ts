@@ -1,12 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createTLSServer } from 'node:https';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { BlockList, isIPv6, type AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { describeError, LongshoreError } from '@longshore/repo';
@@ -75,7 +68,10 @@ export async function serveWebdav(options: ServeWebdavOptions): Promise<WebdavSe
   const address = await resolveHost(host);
   if (credentials === undefined && !allowEveryone && !isLoopback(address)) throw exposed(host);
   const listener = createListener(options, address);
-  const server = tls === undefined ? createServer(listener) : createTLS(tls, listener);
+  const server =
+    tls === undefined
+      ? process.getBuiltinModule('node:http').createServer(listener)
+      : createTLS(tls, listener);
   // The answer to what must not be sent does not wait for it.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (request.method === 'PROPFIND') response.writeContinue();
@@ -123,7 +119,7 @@ function createTLS(
   listener: RequestListener,
 ): Server {
   try {
-    return createTLSServer(tls, listener);
+    return process.getBuiltinModule('node:https').createServer(tls, listener);
   } catch (cause) {
     throw new LongshoreError(
       'INVALID_ARGUMENT',
