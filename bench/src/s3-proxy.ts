@@ -128,6 +128,8 @@ function forward(from: Socket, to: Socket, direction: Direction): void {
   const queue = new DelayQueue();
   const openAt = performance.now() + firstDelayMs;
   let queued = 0;
+  /** The receiver has more than it wants until it drains. */
+  let isFull = false;
   let lastAt = openAt;
   const later = (at: number, act: () => void): void => {
     lastAt = Math.max(at, lastAt);
@@ -140,10 +142,14 @@ function forward(from: Socket, to: Socket, direction: Direction): void {
     later(line.leaveAt(chunk.length) + delayMs, () => {
       queued -= chunk.length;
       if (to.destroyed) return;
-      if (!to.write(chunk)) {
+      if (!to.write(chunk) && !isFull) {
+        isFull = true;
         from.pause();
-        to.once('drain', () => from.resume());
-      } else if (queued < MAX_QUEUED) from.resume();
+        to.once('drain', () => {
+          isFull = false;
+          if (queued < MAX_QUEUED) from.resume();
+        });
+      } else if (!isFull && queued < MAX_QUEUED) from.resume();
     });
   });
   from.on('end', () => later(lastAt, () => to.end()));

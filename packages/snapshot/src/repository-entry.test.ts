@@ -212,6 +212,20 @@ describe('a reference', () => {
     expect((await findReferencedEntry(writer, root)).uid).toBe(2);
   });
 
+  it('to what lies below a directory needs no manifests', async () => {
+    const { writer } = await repositoryWithSnapshots();
+    const [snapshot] = (await findSnapshotReference(writer, FIRST_ID)).snapshots;
+    const root = String(snapshot?.rootEntry?.objectID);
+    writer.findManifests = async () => {
+      throw new Error('read');
+    };
+    expect((await findReferencedEntry(writer, `${root}/d/e/f`)).size).toBe(2);
+    await expect(findReferencedEntry(writer, `${root}/d/x`)).rejects.toMatchObject({
+      code: 'PATH_NOT_FOUND',
+    });
+    await expect(findReferencedEntry(writer, `${root}//`)).rejects.toThrow('read');
+  });
+
   it('may be any other object', async () => {
     const { writer } = await repositoryWithSnapshots();
     expect(await findSnapshotReference(writer, 'abcd')).toEqual({

@@ -1,4 +1,5 @@
 import {
+  isDirectoryObjectID,
   LongshoreError,
   parseObjectID,
   type AbortOptions,
@@ -29,9 +30,7 @@ export async function findSnapshotReference(
   text: string,
   options: AbortOptions = {},
 ): Promise<SnapshotReference> {
-  const slash = text.search(/[/\\]/);
-  const id = slash < 0 ? text : text.slice(0, slash);
-  const path = slash < 0 ? '' : text.slice(slash + 1).replaceAll('\\', '/');
+  const { id, path } = splitReference(text);
   const all = await listSnapshots(repository, undefined, options);
   const byID = all.find((snapshot) => snapshot.id === id);
   if (byID !== undefined) return { snapshots: [byID], objectID: undefined, path };
@@ -40,6 +39,22 @@ export async function findSnapshotReference(
     .filter(({ rootEntry }) => rootEntry?.objectID === objectID)
     .sort(compareSnapshotTimes);
   return { snapshots, objectID, path };
+}
+
+function splitReference(text: string): { readonly id: string; readonly path: string } {
+  const slash = text.search(/[/\\]/);
+  if (slash < 0) return { id: text, path: '' };
+  return { id: text.slice(0, slash), path: text.slice(slash + 1).replaceAll('\\', '/') };
+}
+
+/** Undefined also for what could be the ID of a snapshot, which has no prefix. */
+function directoryNamed(id: string): ObjectID | undefined {
+  try {
+    const objectID = parseObjectID(id);
+    return isDirectoryObjectID(objectID) ? objectID : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseReferencedObject(id: string): ObjectID {
@@ -63,6 +78,12 @@ export async function findReferencedEntry(
   text: string,
   options: AbortOptions = {},
 ): Promise<DirEntry> {
+  const named = splitReference(text);
+  const directory = directoryNamed(named.id);
+  // What lies below a directory is the same whichever snapshots have it: the manifests need not be read.
+  if (directory !== undefined && /[^/]/.test(named.path)) {
+    return findEntry(repository, entryOfObject(directory), named.path, options);
+  }
   const { snapshots, objectID, path } = await findSnapshotReference(repository, text, options);
   const root = snapshots.at(-1)?.rootEntry ?? (objectID && entryOfObject(objectID));
   if (root === undefined) {

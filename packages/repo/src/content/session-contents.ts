@@ -38,6 +38,10 @@ const MAX_SESSION_AGE: EpochNanoseconds = (96n * 3600n - 1800n) * NANOSECONDS_PE
 /** Bound of the index entries that a session holds between commits. */
 const MAX_PENDING_ENTRIES = 1_000_000;
 
+/** Directories of one writer that its cache gets, and bytes of each. */
+const MAX_REMEMBERED = 256;
+const MAX_REMEMBERED_LENGTH = 256 * 1024;
+
 export interface SessionContentsOptions {
   readonly storage: BlobStorage;
   readonly committed: CommittedContents;
@@ -76,6 +80,7 @@ export class SessionContents implements ContentManager {
   /** Being stored, and whether that went well; a second writer of the same content waits for the first. */
   readonly #sealing: Map<ContentID, Promise<boolean>> = new Map();
   #batch: WriteBatch;
+  #directoriesToRemember = MAX_REMEMBERED;
   /** Being committed. */
   #previous: WriteBatch | undefined;
   #commits: Promise<void> = Promise.resolve();
@@ -414,23 +419,31 @@ export class SessionContents implements ContentManager {
         }
       };
       await this.#filler.fill(packs, contents, onSealed, abortOptions(signal));
-      await this.#rememberManifests(batch, contents);
+      await this.#rememberMetadata(batch, contents);
     } finally {
       for (const content of contents.slice(storedCount)) content.settle(false);
     }
   }
 
-  /** Every command reads the manifests: those that this one wrote need not come back from the storage. */
-  async #rememberManifests(
+  /**
+   * Every command reads the manifests, and the garbage collection that may follow reads the directories: what this one
+   * wrote need not come back from the storage. Of many directories the first ones only: each is a file in the cache.
+   */
+  async #rememberMetadata(
     batch: WriteBatch,
     contents: readonly Pick<ClaimedContent, 'contentID'>[],
   ): Promise<void> {
     for (const { contentID } of contents) {
-      if (contentPrefix(contentID) !== 'm') continue;
-      const info = batch.entries.find(contentID);
-      const bytes = info === undefined ? undefined : this.#readFromMemory(info);
-      if (bytes !== undefined)
-        await this.#options.committed.fetcher.remember({ info: info!, bytes });
+      const prefix = contentPrefix(contentID);
+      const info = prefix === '' ? undefined : batch.entries.find(contentID);
+      if (info === undefined) continue;
+      if (prefix !== 'm') {
+        if (this.#directoriesToRemember === 0) continue;
+        if (info.packedLength > MAX_REMEMBERED_LENGTH) continue;
+        this.#directoriesToRemember -= 1;
+      }
+      const bytes = this.#readFromMemory(info);
+      if (bytes !== undefined) await this.#options.committed.fetcher.remember({ info, bytes });
     }
   }
 

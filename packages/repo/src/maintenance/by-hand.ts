@@ -54,9 +54,9 @@ export async function rewriteContents(
     run: Pick<MaintenanceRun, 'success' | 'error' | 'extra'>,
   ): Promise<void> => {
     if (context.dryRun || moved === 0) return;
-    const { storage, formatManager, clock } = repository;
     // No abort: what was moved so far has left its packs empty.
-    await recordRun(storage, formatManager, RECORDED_AS, { start, end: clock(), ...run });
+    const ended = { start, end: repository.clock(), ...run };
+    await recordRun(repository, { task: RECORDED_AS, run: ended });
   };
   let statistics: MaintenanceStatistics;
   try {

@@ -1,7 +1,7 @@
 import { refuseOtherIndexStyle } from '../content/indexblob/index-style.ts';
 import { describeError } from '../errors.ts';
 import type { MaintenanceRun, MaintenanceStatistics } from './schedule.ts';
-import { recordRun } from './schedule-blob.ts';
+import { recordRun, type KnownSchedule } from './schedule-blob.ts';
 import type { MaintenanceEvent, MaintenanceTask, TaskContext } from './tasks.ts';
 import { abortOptions } from './task-storage.ts';
 
@@ -16,6 +16,7 @@ export class TaskRunner {
   readonly results: TaskResult[] = [];
   readonly #context: Omit<TaskContext, 'onChange'>;
   readonly #onEvent: (event: MaintenanceEvent) => void;
+  #schedule: KnownSchedule | undefined;
 
   constructor(context: Omit<TaskContext, 'onChange'>, onEvent: (event: MaintenanceEvent) => void) {
     this.#context = context;
@@ -64,8 +65,9 @@ export class TaskRunner {
     await this.#record(task, run).catch(() => undefined);
   }
 
-  #record(task: MaintenanceTask, run: MaintenanceRun): Promise<void> {
-    const { storage, formatManager } = this.#context.repository;
-    return recordRun(storage, formatManager, task, run, abortOptions(this.#context));
+  async #record(task: MaintenanceTask, run: MaintenanceRun): Promise<void> {
+    const options = { ...abortOptions(this.#context), known: this.#schedule };
+    this.#schedule = undefined;
+    this.#schedule = await recordRun(this.#context.repository, { task, run }, options);
   }
 }

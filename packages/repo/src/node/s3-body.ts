@@ -1,12 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
-
-import { freeMemory } from '../bytes.ts';
-import { CorruptDataError, LongshoreError } from '../errors.ts';
-import type { BlobID } from '../blob/storage.ts';
-import { roomFor } from './room.ts';
 
 /** Bytes handed to the socket or the hash at a time. */
 const PIECE_SIZE = 256 * 1024;
@@ -49,74 +43,4 @@ function* pieces(parts: readonly Uint8Array[]): Generator<Buffer, void, void> {
       yield Buffer.from(part.buffer, part.byteOffset + offset, length);
     }
   }
-}
-
-/**
- * Reads a response body of known length into one buffer, the start of `into` if that has room. A body that ends
- * early is STORAGE_FAILED and retryable; one that goes on is CORRUPT_DATA. The stream is destroyed unless it was
- * read to its end.
- */
-export async function readBody(
-  body: unknown,
-  expected: {
-    readonly id: BlobID;
-    readonly length: number;
-    readonly into?: Uint8Array | undefined;
-  },
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
-  const { id, length, into } = expected;
-  if (!(body instanceof Readable)) {
-    throw new LongshoreError('STORAGE_FAILED', `blob ${id}: the answer has no body`, {
-      blobID: id,
-      retryable: true,
-    });
-  }
-  const bytes = roomFor(length, into);
-  const target = Buffer.from(bytes.buffer, bytes.byteOffset, length);
-  // Framed by its length, a body comes in pieces that are each all of what was read from the socket.
-  const { IncomingMessage } = process.getBuiltinModule('node:http');
-  const ownsChunks =
-    body instanceof IncomingMessage && body.headers['transfer-encoding'] === undefined;
-  let done = 0;
-  const onAbort = (): void => void body.destroy();
-  signal?.addEventListener('abort', onAbort, { once: true });
-  try {
-    signal?.throwIfAborted();
-    // Not an iteration: that would have the stream join what it holds before each step.
-    body.on('data', (chunk: Uint8Array) => {
-      if (done + chunk.length > length) {
-        body.destroy(
-          new CorruptDataError(`blob ${id}: the answer is longer than ${length} bytes`, {
-            blobID: id,
-          }),
-        );
-        return;
-      }
-      // Unlike `set`, `copy` is fast into shared memory whatever the alignment.
-      bufferOf(chunk).copy(target, done);
-      done += chunk.length;
-      // Not at once: whoever cut the piece out of what the socket gave is still at work on that.
-      if (ownsChunks) process.nextTick(freeMemory, chunk);
-    });
-    await finished(body);
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-    body.destroy();
-  }
-  signal?.throwIfAborted();
-  if (done < length) throw truncatedError(id, done, length);
-  return bytes;
-}
-
-function bufferOf(chunk: Uint8Array): Buffer {
-  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-}
-
-function truncatedError(id: BlobID, done: number, length: number): LongshoreError {
-  return new LongshoreError(
-    'STORAGE_FAILED',
-    `blob ${id}: the answer broke off after ${done} of ${length} bytes`,
-    { blobID: id, retryable: true },
-  );
 }

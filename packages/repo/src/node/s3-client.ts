@@ -15,7 +15,7 @@ export interface S3ClientOptions {
   readonly disableTLSVerification?: boolean;
   /** PEM: trusted instead of the system's authorities. */
   readonly rootCA?: string;
-  /** Sockets at most; further requests wait for one. Default 32. */
+  /** Sockets at most for what reads, and for what writes; further requests wait for one. Default 32. */
   readonly maxConnections?: number;
   /** Default 10 s. */
   readonly connectTimeoutMilliseconds?: number;
@@ -48,25 +48,37 @@ export function checkS3Credentials(options: S3ClientOptions): void {
 }
 
 export async function loadS3(endpoint: S3Endpoint, options: S3ClientOptions): Promise<LoadedS3> {
-  const [sdk, { NodeHttpHandler }] = await Promise.all([
+  const [sdk, { S3RequestHandler }, { HttpGetter }] = await Promise.all([
     import('@aws-sdk/client-s3'),
-    import('@smithy/node-http-handler'),
+    import('./s3-request-handler.ts'),
+    import('./http-getter.ts'),
   ]);
   // Not imported: as an ES module it brings along all of Node's fetch.
   const http = process.getBuiltinModule('node:http');
   const https = process.getBuiltinModule('node:https');
-  const sockets = {
-    keepAlive: true,
-    maxSockets: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
-  };
-  const requestHandler = new NodeHttpHandler({
-    connectionTimeout: options.connectTimeoutMilliseconds ?? DEFAULT_CONNECT_TIMEOUT_MS,
-    socketTimeout: options.idleTimeoutMilliseconds ?? DEFAULT_IDLE_TIMEOUT_MS,
+  const {
+    maxConnections = DEFAULT_MAX_CONNECTIONS,
+    connectTimeoutMilliseconds = DEFAULT_CONNECT_TIMEOUT_MS,
+    idleTimeoutMilliseconds = DEFAULT_IDLE_TIMEOUT_MS,
+    disableTLSVerification: acceptsAnyCertificate = false,
+  } = options;
+  const rootCA = nonEmpty(options.rootCA);
+  const getter = new HttpGetter({
+    maxConnections,
+    connectTimeoutMilliseconds,
+    idleTimeoutMilliseconds,
+    acceptsAnyCertificate,
+    rootCA,
+  });
+  const sockets = { keepAlive: true, maxSockets: maxConnections };
+  const requestHandler = new S3RequestHandler(getter, {
+    connectionTimeout: connectTimeoutMilliseconds,
+    socketTimeout: idleTimeoutMilliseconds,
     httpAgent: new http.Agent(sockets),
     httpsAgent: new https.Agent({
       ...sockets,
-      rejectUnauthorized: !(options.disableTLSVerification ?? false),
-      ...(nonEmpty(options.rootCA) !== undefined && { ca: options.rootCA }),
+      rejectUnauthorized: !acceptsAnyCertificate,
+      ...(rootCA !== undefined && { ca: rootCA }),
     }),
     logger: SILENT,
   });

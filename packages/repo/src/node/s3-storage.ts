@@ -32,14 +32,16 @@ import { bytesLength, bytesParts } from '../bytes.ts';
 import type { Bytes } from '../bytes.ts';
 import { createSystemClock, formatGoTime, NANOSECONDS_PER_MILLISECOND } from '../clock.ts';
 import type { Clock, EpochNanoseconds } from '../clock.ts';
-import { CorruptDataError, hasCode, LongshoreError } from '../errors.ts';
-import { contentMD5, readBody, uploadBody } from './s3-body.ts';
+import { CorruptDataError, hasCode, invariant, LongshoreError } from '../errors.ts';
+import { roomFor } from './room.ts';
+import { contentMD5, uploadBody } from './s3-body.ts';
 import { checkS3Credentials, loadS3 } from './s3-client.ts';
 import type { LoadedS3, S3ClientOptions } from './s3-client.ts';
 import { parseS3Endpoint } from './s3-endpoint.ts';
 import type { S3Endpoint, S3EndpointOptions } from './s3-endpoint.ts';
 import { regionFromS3Error, s3Error, s3ErrorCode } from './s3-errors.ts';
 import type { S3Operation } from './s3-errors.ts';
+import type { ReceivingOptions } from './s3-request-handler.ts';
 import {
   MAX_STORAGE_CONFIG_LENGTH,
   parseS3StorageConfig,
@@ -527,6 +529,15 @@ class S3Storage implements BlobStorage {
     const call = { action: `read blob ${id}`, blobID: id, operation: 'get' } as const;
     return this.#call(call, signal, async (s3, abort) => {
       const last = range && range.offset + range.length - 1;
+      let bytes: Uint8Array | undefined;
+      const receiving: ReceivingOptions & typeof abort = {
+        ...abort,
+        // What is longer than it should be is refused below, by what the head says.
+        roomFor: (_head, length) => {
+          if (length <= (range?.length ?? maxLength)) bytes = roomFor(length, into);
+          return bytes;
+        },
+      };
       const answer = await s3.client
         .send(
           new s3.sdk.GetObjectCommand({
@@ -535,25 +546,20 @@ class S3Storage implements BlobStorage {
             Range: range && `bytes=${range.offset}-${last}`,
             VersionId: which.versionID,
           }),
-          abort,
+          receiving,
         )
         .catch((error: unknown) => {
           if (range && s3ErrorCode(error) === 'InvalidRange') throw rangePastEndError(id, range);
           throw error;
         });
       if (which.olderThan !== undefined && !isSurelyBefore(answer, which.olderThan)) {
-        discard(answer.Body);
         return undefined;
       }
       const length = answer.ContentLength ?? -1;
-      try {
-        checkBlobLength(id, length, maxLength);
-        if (range) checkAnsweredRange(id, range, length, answer.ContentRange);
-      } catch (error) {
-        discard(answer.Body);
-        throw error;
-      }
-      return readBody(answer.Body, { id, length, into }, signal);
+      checkBlobLength(id, length, maxLength);
+      if (range) checkAnsweredRange(id, range, length, answer.ContentRange);
+      invariant(bytes?.length === length, 'a body of a length that is allowed is read');
+      return bytes;
     });
   }
 
@@ -693,12 +699,6 @@ function checkAnsweredRange(
   if (length !== range.length) {
     throw rangePastEndError(id, range, match[2] === '*' ? undefined : Number(match[2]));
   }
-}
-
-/** Ends a response that nobody will read, so that its connection is not held. */
-function discard(body: unknown): void {
-  if (typeof body !== 'object' || body === null || !('destroy' in body)) return;
-  if (typeof body.destroy === 'function') body.destroy();
 }
 
 function refuseConfig(id: BlobID, action: string): void {
