@@ -141,5 +141,5 @@ function checkLength(run: VerifyRun, { chunk, file }: VerifyPlace, content: Uint
 function reportOnce(run: VerifyRun, file: VerifiedFile, error: unknown): void {
   if (file.damaged) return;
   file.damaged = true;
-  run.report(file.path, file.entry, error);
+  run.report(file.path, file, error);
 }
