@@ -35,7 +35,11 @@ const missing = parseObjectID('kffffffffffffffffffffffffffffffff');
 describe('readDirectoryBatch', () => {
   it('gives manifests in the order of the IDs, each loaded once and parsed when it is wanted', async () => {
     const results = await readDirectoryBatch(repository, [ids[1], ids[0], ids[1]]);
-    expect(results.map((result) => result.parse().manifest?.entries[0]?.name)).toEqual(['b', 'a', 'b']);
+    expect(results.map((result) => result.parse().manifest?.entries[0]?.name)).toEqual([
+      'b',
+      'a',
+      'b',
+    ]);
     expect(results[0]).toBe(results[2]);
     expect(results[0]!.parse()).not.toBe(results[0]!.parse());
   });

@@ -14,6 +14,7 @@ import {
   type WorkerError,
   type WriteFailure,
 } from './content-worker-protocol.ts';
+import { unpackInfo } from './packed-infos.ts';
 import { writeFullyAt, writeSparselyAt } from './positional-write.ts';
 import { packError } from './worker-error.ts';
 
@@ -29,12 +30,12 @@ export function openInPlace(
   { spans, infos, placeCounts, places }: OpenTask,
 ): ContentWorkerResult {
   const opened = kernel.openInPlace(
-    infos.map((info, index) => ({
-      info,
+    infos.contentIDs.map((_, index) => ({
+      info: unpackInfo(infos, index),
       bytes: new Uint8Array(heap, spans[2 * index], spans[2 * index + 1]),
     })),
   );
-  const outcomes = new Float64Array(OUTCOME_LENGTH * infos.length);
+  const outcomes = new Float64Array(OUTCOME_LENGTH * opened.length);
   const loose: Uint8Array<ArrayBuffer>[] = [];
   const errors: WorkerError[] = [];
   const failures: WriteFailure[] = [];
@@ -56,10 +57,9 @@ export function openInPlace(
       }
       const { length } = outcome.data;
       freeMemory(outcome.data);
-      outcomes.set(
-        [OPENED_AND_WRITTEN, 0, length, Number(outcome.repaired)],
-        OUTCOME_LENGTH * index,
-      );
+      outcomes[OUTCOME_LENGTH * index] = OPENED_AND_WRITTEN;
+      outcomes[OUTCOME_LENGTH * index + 2] = length;
+      outcomes[OUTCOME_LENGTH * index + 3] = Number(outcome.repaired);
     }
     place = end;
   }
