@@ -18,6 +18,7 @@ const OBJECT_ID = /^(I*)(Z?)D?(.*)$/;
 
 /** The only maker of object IDs from text; the legacy marker `D` is dropped. INVALID_ARGUMENT if the grammar is not met. */
 export function parseObjectID(text: string): ObjectID {
+  if (text.charCodeAt(0) > LETTER_Z && isContentID(text)) return text as string as ObjectID;
   const [, levels = '', compressed = '', content = ''] = OBJECT_ID.exec(text) ?? [];
   if (!isContentID(content) || (levels !== '' && compressed !== '')) {
     throw new LongshoreError('INVALID_ARGUMENT', `not an object ID: ${JSON.stringify(text)}`);

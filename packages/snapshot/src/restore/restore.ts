@@ -84,17 +84,10 @@ function destinationsIn(
   placesByContent: ReadonlyMap<ContentID, readonly RestorePlace[]>,
 ): ContentDestinations {
   return {
-    async placesOf(id) {
+    placesOf(id) {
       run.signal.throwIfAborted();
-      const destinations: FilePlace[] = [];
-      for (const { chunk, sink } of placesByContent.get(id) ?? []) {
-        const { start, length, objectID } = chunk;
-        if (length < MIN_PLACED_LENGTH || objectReference(objectID).compressed) return undefined;
-        const place = await sink.placeAt?.(start, length);
-        if (place === undefined) return undefined;
-        destinations.push(place);
-      }
-      return destinations;
+      const places = placesByContent.get(id) ?? [];
+      return places.every(isWorthPlacing) ? filePlaces(places) : undefined;
     },
     async written(id, { failures }) {
       for (const [index, { chunk, sink }] of (placesByContent.get(id) ?? []).entries()) {
@@ -103,6 +96,22 @@ function destinationsIn(
       }
     },
   };
+}
+
+function isWorthPlacing({ chunk }: RestorePlace): boolean {
+  return chunk.length >= MIN_PLACED_LENGTH && !objectReference(chunk.objectID).compressed;
+}
+
+async function filePlaces(
+  places: readonly RestorePlace[],
+): Promise<readonly FilePlace[] | undefined> {
+  const destinations: FilePlace[] = [];
+  for (const { chunk, sink } of places) {
+    const place = await sink.placeAt?.(chunk.start, chunk.length);
+    if (place === undefined) return undefined;
+    destinations.push(place);
+  }
+  return destinations;
 }
 
 /** As {@link fetchWave}, for outputs that take one file after another and each from its start. */

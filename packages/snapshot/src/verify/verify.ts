@@ -94,11 +94,11 @@ function nowhere(
   places: ReadonlyMap<ContentID, readonly VerifyPlace[]>,
 ): ContentDestinations {
   return {
-    async placesOf(id) {
+    placesOf(id) {
       const ofContent = places.get(id) ?? [];
       return ofContent.some(isCompressed) ? undefined : [];
     },
-    async written(id, { length }) {
+    written(id, { length }) {
       noteRead(run, id, length);
       checkLengths(run, places.get(id) ?? [], length);
     },
