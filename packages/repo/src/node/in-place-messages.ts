@@ -60,7 +60,7 @@ export function inPlaceOutcomes(
     const first = place;
     place += places.length;
     const at = OUTCOME_LENGTH * index;
-    const state = outcomes[at];
+    const state = outcomes[at] ?? OPEN_FAILED;
     const offset = outcomes[at + 1];
     const length = outcomes[at + 2] ?? 0;
     const repaired = outcomes[at + 3] === 1;
