@@ -17,8 +17,8 @@ import { readDirectoryStream } from './repository-entry.ts';
 /** Directories that are loaded together. */
 export const MAX_BATCH_DIRECTORIES = 64;
 
-/** Bytes of the streams that are loaded together, unless a single one is larger. */
-export const MAX_BATCH_STREAM_BYTES: number = 8 * 1024 * 1024;
+/** Bytes of the streams that are loaded together, unless a single one is larger: several times as much is held meanwhile. */
+export const MAX_BATCH_STREAM_BYTES: number = 2 * 1024 * 1024;
 
 /** What became of one directory: its manifest, or the damage that hides it. */
 export type DirectoryResult =

@@ -25,7 +25,7 @@ const MIN_PLACED_LENGTH = 64 * 1024;
  * complete by then stays. Directories that were not complete keep the attributes they were made with.
  *
  * Peak memory is `memoryLimit` (a quarter of it for directory streams) + two waves of at most 4096 chunks, some 0.5 KiB
- * each + 8 MiB of directory streams or one larger, the entries of one directory, and the directories that wait for their
+ * each + 2 MiB of directory streams or one larger, the entries of one directory, and the directories that wait for their
  * turn + the chunk lists of 16 GiB of files or of one larger file, some 0.1 KiB for each chunk.
  */
 export async function restoreSnapshot(

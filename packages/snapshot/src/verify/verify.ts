@@ -24,7 +24,7 @@ import { ErrorLimitReached, VerifyRun } from './verify-run.ts';
  * and hashed. Damage is in the result; a storage that fails is thrown.
  *
  * Peak memory is `memoryLimit` + one number for each pack + some 35 bytes for each remembered object and content + two
- * waves of at most 4096 chunks + 8 MiB of directory streams or one larger, with the entries of one directory.
+ * waves of at most 4096 chunks + 2 MiB of directory streams or one larger, with the entries of one directory.
  */
 export async function verifySnapshots(
   repository: Repository,
