@@ -12,7 +12,12 @@ import {
   type OpenOptions,
   type OpenWritableRepository,
 } from '@longshore/repo';
-import { createDiskCache, nativeAlgorithms, nativeEngine } from '@longshore/repo/node';
+import {
+  createDiskCache,
+  limitYoungGeneration,
+  nativeAlgorithms,
+  nativeEngine,
+} from '@longshore/repo/node';
 import {
   createSnapshot,
   DEFAULT_POLICY,
@@ -48,7 +53,7 @@ type Engine = Pick<
 /** What the command does to the heap, always and with a memory limit. */
 function limitHeap({ lowMemory = false }: EngineRequest): void {
   setFlagsFromString('--heap-growing-percent=50');
-  if (lowMemory) setFlagsFromString('--semi-space-growth-factor=1');
+  limitYoungGeneration({ atOnce: lowMemory });
 }
 
 function engineOptions({

@@ -25,6 +25,9 @@ const MIN_READ_SLOTS = 3;
 /** Smallest buffer for stored bytes: one request of a read in bulk. */
 const MIN_READ_BUFFER_LENGTH: number = 9 * 1024 ** 2;
 
+/** What plans for very many contents hold, streams of directories included, and what is not collected of them yet. */
+const READ_PLAN_BYTES = 20e6;
+
 export interface MemoryDemand {
   /** Bytes of the process; undefined: as much as all processors can use. */
   readonly limit: number | undefined;
@@ -100,7 +103,7 @@ function planOf(shape: Shape, { limit, slotSize, packSize }: MemoryDemand): Memo
   const writing =
     (shape.slots + shape.staging) * slotSize + shape.packBuffers * (packSize + slotSize);
   const readBufferLength = Math.max(MIN_READ_BUFFER_LENGTH, slotSize);
-  const reading = shape.readBuffers * readBufferLength;
+  const reading = shape.readBuffers * readBufferLength + READ_PLAN_BYTES;
   const left = limit === undefined ? Infinity : limit - fixed;
   const readBytes = Math.max(MIN_READ_SLOTS * slotSize, Math.min(DEFAULT_READ_BYTES, left));
   return {

@@ -49,21 +49,26 @@ async function readUntilDamage(
   options: ReadContentsOptions,
 ): Promise<{ readonly error: unknown } | undefined> {
   let visitFailed = false;
-  const calling = async <T>(call: () => Promise<T> | T): Promise<T> => {
+  const failVisit = (error: unknown): never => {
+    visitFailed = true;
+    throw error;
+  };
+  // Most visits are done at once: a promise for each of many small contents would be most of what is left of them.
+  const calling = <T>(call: () => Promise<T> | T): Promise<T> | T => {
     try {
-      return await call();
+      const result = call();
+      return result instanceof Promise ? result.catch(failVisit) : result;
     } catch (error) {
-      visitFailed = true;
-      throw error;
+      return failVisit(error);
     }
   };
   const { destinations } = options;
   try {
     await contents.readContents(
       [...remaining],
-      async (id, data) => {
+      (id, data) => {
         remaining.delete(id);
-        await calling(() => visit(id, data));
+        return calling(() => visit(id, data));
       },
       {
         ...options,
@@ -72,9 +77,9 @@ async function readUntilDamage(
           : {
               destinations: {
                 placesOf: (id) => calling(() => destinations.placesOf(id)),
-                written: async (id, content) => {
+                written: (id, content) => {
                   remaining.delete(id);
-                  await calling(() => destinations.written(id, content));
+                  return calling(() => destinations.written(id, content));
                 },
               },
             }),

@@ -33,17 +33,22 @@ beforeAll(async () => {
 const missing = parseObjectID('kffffffffffffffffffffffffffffffff');
 
 describe('readDirectoryBatch', () => {
-  it('gives manifests in the order of the IDs, each loaded once', async () => {
+  it('gives manifests in the order of the IDs, each loaded once and parsed when it is wanted', async () => {
     const results = await readDirectoryBatch(repository, [ids[1], ids[0], ids[1]]);
-    expect(results.map((result) => result.manifest?.entries[0]?.name)).toEqual(['b', 'a', 'b']);
+    expect(results.map((result) => result.parse().manifest?.entries[0]?.name)).toEqual([
+      'b',
+      'a',
+      'b',
+    ]);
     expect(results[0]).toBe(results[2]);
+    expect(results[0]!.parse()).not.toBe(results[0]!.parse());
   });
 
   it('reads all that are one content with one bulk read, and others by themselves', async () => {
     const bulk = vi.spyOn(repository.contents, 'readContents');
     const single = vi.spyOn(repository, 'openObject');
     const results = await readDirectoryBatch(repository, [...ids, indirect]);
-    expect(results.map((result) => result.manifest?.entries.length)).toEqual([1, 1, 2000]);
+    expect(results.map((result) => result.parse().manifest?.entries.length)).toEqual([1, 1, 2000]);
     expect(bulk).toHaveBeenCalledTimes(1);
     expect(single).toHaveBeenCalledTimes(1);
     bulk.mockRestore();
@@ -59,7 +64,7 @@ describe('readDirectoryBatch', () => {
       parseObjectID(`I${missing}`),
       ids[1],
     ]);
-    expect(results.map((result) => result.manifest?.entries[0]?.name)).toEqual([
+    expect(results.map((result) => result.parse().manifest?.entries[0]?.name)).toEqual([
       'a',
       undefined,
       undefined,
@@ -67,7 +72,7 @@ describe('readDirectoryBatch', () => {
       undefined,
       'b',
     ]);
-    expect(results.slice(1, 5)).toEqual([
+    expect(results.slice(1, 5).map((result) => result.parse())).toEqual([
       { error: expect.objectContaining({ code: 'CONTENT_NOT_FOUND' }) },
       { error: expect.objectContaining({ code: 'CORRUPT_DATA' }) },
       { error: expect.objectContaining({ code: 'CORRUPT_DATA' }) },

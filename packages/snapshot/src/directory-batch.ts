@@ -12,13 +12,13 @@ import { isDamage } from './damage.ts';
 import { readDespiteDamage } from './damage-tolerant-read.ts';
 import type { DirManifest } from './dir-manifest.ts';
 import { parseDirectoryStream } from './directory-stream.ts';
-import { readDirectory } from './repository-entry.ts';
+import { readDirectoryStream } from './repository-entry.ts';
 
 /** Directories that are loaded together. */
 export const MAX_BATCH_DIRECTORIES = 64;
 
-/** Bytes of the streams that are loaded together, unless a single one is larger. */
-export const MAX_BATCH_STREAM_BYTES: number = 8 * 1024 * 1024;
+/** Bytes of the streams that are loaded together, unless a single one is larger: several times as much is held meanwhile. */
+export const MAX_BATCH_STREAM_BYTES: number = 2 * 1024 * 1024;
 
 /** What became of one directory: its manifest, or the damage that hides it. */
 export type DirectoryResult =
@@ -58,16 +58,22 @@ export function isPlainObject(id: ObjectID): boolean {
   return indexObjectID(id) === undefined && !objectReference(id).compressed;
 }
 
+/** A directory of a batch. It stays in its stored form until it is wanted: its entries take several times as much. */
+export interface LoadedDirectory {
+  /** Made anew by each call. */
+  parse(): DirectoryResult;
+}
+
 /**
  * Loads several directories with one bulk read, those with an index object one by one. Results are in the order of
- * `ids`; equal IDs share a manifest. Damage strikes one directory only; anything else is thrown.
+ * `ids`. Damage strikes one directory only; anything else is thrown.
  */
 export async function readDirectoryBatch(
   repository: Repository,
   ids: readonly (ObjectID | undefined)[],
   options: ReadContentsOptions = {},
-): Promise<readonly DirectoryResult[]> {
-  const results = new Map<ObjectID, DirectoryResult>();
+): Promise<readonly LoadedDirectory[]> {
+  const loaded = new Map<ObjectID, LoadedDirectory>();
   const plain = new Map<ContentID, ObjectID>();
   for (const id of ids) {
     if (id !== undefined && isPlainObject(id)) plain.set(objectReference(id).contentID, id);
@@ -77,51 +83,71 @@ export async function readDirectoryBatch(
     plain.keys(),
     (contentID, data) => {
       const id = plain.get(contentID);
-      if (id !== undefined) results.set(id, parse(id, data));
+      if (id !== undefined) loaded.set(id, new StoredDirectory(id, data));
     },
     {
       ...options,
       onDamage: (contentID, error) => {
         const id = plain.get(contentID);
-        if (id !== undefined) results.set(id, { error });
+        if (id !== undefined) loaded.set(id, new LostDirectory(error));
       },
     },
   );
   for (const id of ids) {
-    if (id === undefined || results.has(id)) continue;
-    results.set(id, await readSingly(repository, id, options));
+    if (id === undefined || loaded.has(id)) continue;
+    loaded.set(id, await readSingly(repository, id, options));
   }
-  return ids.map((id) => (id === undefined ? undefined : results.get(id)) ?? NO_OBJECT);
+  return ids.map((id) => (id === undefined ? undefined : loaded.get(id)) ?? NO_OBJECT);
 }
 
-const NO_OBJECT: DirectoryResult = {
-  error: new CorruptDataError('the directory entry has no object'),
-};
+class StoredDirectory implements LoadedDirectory {
+  readonly #id: ObjectID;
+  readonly #stream: Uint8Array;
 
-function parse(id: ObjectID, stream: Uint8Array): DirectoryResult {
-  try {
-    return { manifest: parseDirectoryStream(stream, `directory ${id}`) };
-  } catch (error) {
-    return damageOf(error);
+  constructor(id: ObjectID, stream: Uint8Array) {
+    this.#id = id;
+    this.#stream = stream;
+  }
+
+  parse(): DirectoryResult {
+    try {
+      return { manifest: parseDirectoryStream(this.#stream, `directory ${this.#id}`) };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return { error };
+    }
   }
 }
+
+class LostDirectory implements LoadedDirectory {
+  readonly #error: unknown;
+
+  constructor(error: unknown) {
+    this.#error = error;
+  }
+
+  parse(): DirectoryResult {
+    return { error: this.#error };
+  }
+}
+
+const NO_OBJECT: LoadedDirectory = new LostDirectory(
+  new CorruptDataError('the directory entry has no object'),
+);
 
 async function readSingly(
   repository: Repository,
   id: ObjectID,
   { signal }: AbortOptions,
-): Promise<DirectoryResult> {
+): Promise<LoadedDirectory> {
   try {
-    return {
-      manifest: await readDirectory(repository, id, signal === undefined ? {} : { signal }),
-    };
+    return new StoredDirectory(
+      id,
+      await readDirectoryStream(repository, id, signal === undefined ? {} : { signal }),
+    );
   } catch (error) {
     signal?.throwIfAborted();
-    return damageOf(error);
+    if (!isDamage(error)) throw error;
+    return new LostDirectory(error);
   }
-}
-
-function damageOf(error: unknown): DirectoryResult {
-  if (!isDamage(error)) throw error;
-  return { error };
 }

@@ -1,5 +1,4 @@
 import { totalmem } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import {
   createSystemClock,
   hasCode,
@@ -170,12 +169,12 @@ export async function computing(
   readonly algorithms: OpenOptions['algorithms'] & {};
   readonly engine?: ContentEngineFactory;
 }> {
-  const { nativeAlgorithms, nativeEngine } = await import('@longshore/repo/node');
+  const { limitYoungGeneration, nativeAlgorithms, nativeEngine } =
+    await import('@longshore/repo/node');
   const algorithms = nativeAlgorithms();
   if (!parallel) return { algorithms };
   const memoryLimit = flags['memory-limit'] ?? controlGroupLimit();
-  // The young generation of this thread alone may otherwise grow to 64 MB.
-  if (memoryLimit !== undefined) setFlagsFromString('--semi-space-growth-factor=1');
+  limitYoungGeneration({ atOnce: memoryLimit !== undefined });
   return { algorithms, engine: nativeEngine({ startThreads: true, memoryLimit }) };
 }
 

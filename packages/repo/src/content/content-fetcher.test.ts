@@ -7,7 +7,14 @@ import { createMemoryCache, type ContentCache } from './content-cache.ts';
 import type { ContentID } from './content-id.ts';
 import type { ContentInfo } from './content-info.ts';
 import type { ContentKernel } from './content-kernel.ts';
-import type { ContentPreparer, FilePlace, InPlaceOpener } from './content-preparer.ts';
+import type {
+  ContentPreparer,
+  DestinedContent,
+  FilePlace,
+  InPlaceOpener,
+  Slot,
+  StoredContent,
+} from './content-preparer.ts';
 import { createContentWorld, seededBytes, type ContentWorld } from './content-world.ts';
 import { createSlotPool } from './in-thread-preparer.ts';
 
@@ -124,6 +131,10 @@ describe('reading many contents', () => {
   });
 });
 
+function storedIn({ bytes }: Slot, { info, start }: DestinedContent): StoredContent {
+  return { info, bytes: bytes.subarray(start, start + info.packedLength) };
+}
+
 /** Opens in one buffer, on the calling thread; places are kept for the test to see. */
 function openingInPlace(
   kernel: ContentKernel,
@@ -134,14 +145,16 @@ function openingInPlace(
   const inPlace: InPlaceOpener = {
     bufferLength,
     acquire: (options) => buffers.acquire(options),
-    open: async (batch) =>
-      kernel.openInPlace(batch).map((outcome, index) => {
-        const { places } = batch[index]!;
-        if ('error' in outcome || places === undefined) return outcome;
-        for (const place of places) written.set(place, outcome.data.slice());
-        const { length } = outcome.data;
-        return { length, failures: places.map(() => undefined), repaired: outcome.repaired };
-      }),
+    open: async (buffer, batch) =>
+      kernel
+        .openInPlace(batch.map((content) => storedIn(buffer, content)))
+        .map((outcome, index) => {
+          const { places } = batch[index]!;
+          if ('error' in outcome || places === undefined) return outcome;
+          for (const place of places) written.set(place, outcome.data.slice());
+          const { length } = outcome.data;
+          return { length, failures: places.map(() => undefined), repaired: outcome.repaired };
+        }),
   };
   return (preparer) => ({ ...preparer, inPlace });
 }

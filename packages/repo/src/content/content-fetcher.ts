@@ -8,7 +8,9 @@ import type {
   ContentPreparer,
   DestinedContent,
   InPlaceOpener,
+  OpenOutcome,
   StoredContent,
+  WrittenContent,
 } from './content-preparer.ts';
 import type { ContentDestinations, ReadContentsOptions } from './content-reader.ts';
 
@@ -190,39 +192,36 @@ export class ContentFetcher {
       }
       if (bytes.buffer !== buffer.bytes.buffer) buffer.bytes.set(bytes);
       for (const batch of batchesOf(range.contents, IN_PLACE_BATCH)) {
-        const stored = batch.map((info) => storedIn(buffer.bytes, range, info));
-        await this.#deliver(opener, stored, receiver, signal);
+        const destined = await destinedOf(batch, range.offset, receiver.destinations);
+        signal.throwIfAborted();
+        const outcomes = await opener.open(buffer, destined);
+        await this.#deliver(batch, outcomes, receiver);
       }
     } finally {
       buffer.release();
     }
   }
 
-  /** What is sound is delivered before the first error is thrown. */
+  /** What is sound is delivered before the first error is thrown. Only a receiver that is not done at once is waited for. */
   async #deliver(
-    opener: InPlaceOpener,
-    stored: readonly StoredContent[],
+    infos: readonly ContentInfo[],
+    outcomes: readonly (OpenOutcome | WrittenContent)[],
     { visit, destinations }: Receiver,
-    signal: AbortSignal,
   ): Promise<void> {
-    const destined: DestinedContent[] = [];
-    for (const content of stored) {
-      const places = await destinations?.placesOf(content.info.contentID);
-      destined.push({ ...content, places });
-    }
-    signal.throwIfAborted();
-    const outcomes = await opener.open(destined);
-    invariant(outcomes.length === stored.length, 'an opener answers for each content');
+    invariant(outcomes.length === infos.length, 'an opener answers for each content');
     let failure: { readonly error: unknown } | undefined;
     for (const [index, outcome] of outcomes.entries()) {
-      const { info } = stored[index]!;
+      const info = infos[index]!;
       if ('error' in outcome) {
         failure ??= outcome;
         continue;
       }
       if (outcome.repaired) this.#options.onRepaired?.(info);
-      if ('data' in outcome) await visit(info.contentID, outcome.data);
-      else await destinations?.written(info.contentID, outcome);
+      const receiving =
+        'data' in outcome
+          ? visit(info.contentID, outcome.data)
+          : destinations?.written(info.contentID, outcome);
+      if (receiving !== undefined) await receiving;
     }
     if (failure !== undefined) throw failure.error;
   }
@@ -410,6 +409,21 @@ function memoryOf(range: PackRange, opener: InPlaceOpener | undefined): number {
 function storedIn(bytes: Uint8Array, range: PackRange, info: ContentInfo): StoredContent {
   const start = info.packOffset - range.offset;
   return { info, bytes: bytes.subarray(start, start + info.packedLength) };
+}
+
+/** Where each is in a buffer that holds the pack from `offset` on, and where it goes. */
+async function destinedOf(
+  infos: readonly ContentInfo[],
+  offset: number,
+  destinations: ContentDestinations | undefined,
+): Promise<readonly DestinedContent[]> {
+  const destined: DestinedContent[] = [];
+  for (const info of infos) {
+    const asked = destinations?.placesOf(info.contentID);
+    const places = asked instanceof Promise ? await asked : asked;
+    destined.push({ info, start: info.packOffset - offset, places });
+  }
+  return destined;
 }
 
 function* batchesOf(

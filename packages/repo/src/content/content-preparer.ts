@@ -66,7 +66,11 @@ export interface FilePlace {
   readonly holeSize: number;
 }
 
-export interface DestinedContent extends StoredContent {
+/** A content whose stored bytes lie in a buffer of an {@link InPlaceOpener}. */
+export interface DestinedContent {
+  readonly info: ContentInfo;
+  /** Where in the buffer its `info.packedLength` bytes begin. */
+  readonly start: number;
   /** The plaintext is written to each and goes nowhere else. Undefined: it is handed over. */
   readonly places: readonly FilePlace[] | undefined;
 }
@@ -87,11 +91,14 @@ export interface InPlaceOpener {
   /** A buffer to read stored bytes into. There is a bounded number of them. */
   acquire(options?: AbortOptions): Promise<Slot>;
   /**
-   * The same checks as {@link ContentPreparer.open}. Bytes must lie in an acquired buffer and are lost; data that
-   * is handed over may lie in that buffer. What fails is an outcome like any other. Files must stay open until
-   * the promise has settled.
+   * The same checks as {@link ContentPreparer.open}. The stored bytes, in a buffer that was acquired, are lost; data that
+   * is handed over may lie there. What fails is an outcome like any other. Files must stay open until the promise has
+   * settled.
    */
-  open(batch: readonly DestinedContent[]): Promise<readonly (OpenOutcome | WrittenContent)[]>;
+  open(
+    buffer: Slot,
+    batch: readonly DestinedContent[],
+  ): Promise<readonly (OpenOutcome | WrittenContent)[]>;
 }
 
 /** A small file, and where in a slot its bytes are to lie: at most `capacity` of them. */

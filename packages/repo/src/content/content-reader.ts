@@ -29,9 +29,11 @@ export interface ContentDestinations {
    * none. Asked at most once for a read, when the stored bytes are at hand. The places must stay writable until
    * {@link written} is called for them, or the read is over.
    */
-  placesOf(id: ContentID): Promise<readonly FilePlace[] | undefined>;
+  placesOf(
+    id: ContentID,
+  ): Promise<readonly FilePlace[] | undefined> | readonly FilePlace[] | undefined;
   /** A content with places is sound and has so many bytes. `failures` are as in {@link WrittenContent}. */
-  written(id: ContentID, content: WrittenContent): Promise<void>;
+  written(id: ContentID, content: WrittenContent): Promise<void> | void;
 }
 
 /** The contents of an open repository as of the last refresh. Index look-ups are synchronous: indexes are resident. */

@@ -1,7 +1,7 @@
 import type { KernelFormat } from '../content/create-kernel.ts';
-import type { ContentInfo } from '../content/content-info.ts';
 import type { CompressorName } from '../compression/compressor.ts';
 import type { ErrorCode, ErrorFacts } from '../errors.ts';
+import type { PackedInfos } from './packed-infos.ts';
 
 /** What a worker needs to compute for one repository. Holds secrets: it goes to threads of this process only. */
 export interface ContentWorkerSetup {
@@ -37,12 +37,12 @@ export type ContentWorkerTask =
       readonly target: Uint8Array | undefined;
       readonly targetLength: number;
     }
-  | { readonly kind: 'open'; readonly batch: WorkerBatch; readonly infos: readonly ContentInfo[] }
+  | { readonly kind: 'open'; readonly batch: WorkerBatch; readonly infos: PackedInfos }
   /** Opens each content in its span of the shared memory, and writes it to its places. */
   | {
       readonly kind: 'open-in-place';
       readonly spans: Float64Array;
-      readonly infos: readonly ContentInfo[];
+      readonly infos: PackedInfos;
       /** How many of `places` each content has; `HANDED_OVER`: its bytes come back with the answer. */
       readonly placeCounts: Int32Array;
       /** Descriptor, position, length and hole size of each in turn. */

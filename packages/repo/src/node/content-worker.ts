@@ -20,6 +20,7 @@ import {
 import { nativeAlgorithms } from './native-algorithms.ts';
 import { openInPlace } from './open-in-place.ts';
 import { readWholeFile } from './whole-file.ts';
+import { unpackInfo } from './packed-infos.ts';
 import { packError } from './worker-error.ts';
 
 const port = parentPort;
@@ -93,7 +94,9 @@ function run(kernel: ContentKernel, task: ContentWorkerTask): ContentWorkerResul
       return seal(kernel, task);
     case 'open': {
       const stored = resolveBatch(task.batch);
-      const opened = task.infos.map((info, index) => kernel.open({ info, bytes: stored[index]! }));
+      const opened = stored.map((bytes, index) =>
+        kernel.open({ info: unpackInfo(task.infos, index), bytes }),
+      );
       return { kind: 'open', opened };
     }
     case 'open-in-place':

@@ -1,4 +1,10 @@
-import type { DestinedContent, OpenOutcome, WrittenContent } from '../content/content-preparer.ts';
+import type {
+  DestinedContent,
+  FilePlace,
+  OpenOutcome,
+  Slot,
+  WrittenContent,
+} from '../content/content-preparer.ts';
 import { invariant } from '../errors.ts';
 import {
   HANDED_OVER,
@@ -10,23 +16,26 @@ import {
   type ContentWorkerTask,
   type WriteFailure,
 } from './content-worker-protocol.ts';
+import { packInfos } from './packed-infos.ts';
 import { unpackError } from './worker-error.ts';
 
-/** What a worker is told of contents whose stored bytes lie in `heap`. */
+/** What a worker is told of contents whose stored bytes lie in a buffer of the memory that it shares. */
 export function inPlaceTask(
+  { bytes }: Slot,
   batch: readonly DestinedContent[],
   heap: ArrayBufferLike,
 ): ContentWorkerTask {
+  invariant(bytes.buffer === heap, 'what is opened in place lies in the shared memory');
   const spans = new Float64Array(2 * batch.length);
-  for (const [index, { bytes }] of batch.entries()) {
-    invariant(bytes.buffer === heap, 'what is opened in place lies in the shared memory');
-    spans[2 * index] = bytes.byteOffset;
-    spans[2 * index + 1] = bytes.length;
+  for (const [index, { info, start }] of batch.entries()) {
+    invariant(start + info.packedLength <= bytes.length, 'a content lies within its buffer');
+    spans[2 * index] = bytes.byteOffset + start;
+    spans[2 * index + 1] = info.packedLength;
   }
   return {
     kind: 'open-in-place',
     spans,
-    infos: batch.map(({ info }) => info),
+    infos: packInfos(batch.map(({ info }) => info)),
     placeCounts: Int32Array.from(batch, ({ places }) => places?.length ?? HANDED_OVER),
     places: Float64Array.from(
       batch.flatMap(({ places = [] }) =>
@@ -47,20 +56,24 @@ export function inPlaceOutcomes(
   const errors = result.errors.values();
   const failures = new Map(result.failures.map((failure) => [failure.place, failure]));
   let place = 0;
-  return batch.map(({ places = [] }, index) => {
+  return batch.map(({ places = NOWHERE }, index) => {
     const first = place;
     place += places.length;
-    const [state = OPEN_FAILED, offset, length = 0, mended] = outcomes.subarray(
-      OUTCOME_LENGTH * index,
-    );
-    const repaired = mended === 1;
+    const at = OUTCOME_LENGTH * index;
+    const state = outcomes[at] ?? OPEN_FAILED;
+    const offset = outcomes[at + 1];
+    const length = outcomes[at + 2] ?? 0;
+    const repaired = outcomes[at + 3] === 1;
     switch (state) {
       case OPEN_FAILED:
         return { error: unpackError(errors.next().value!) };
       case OPENED_AND_WRITTEN:
         return {
           length,
-          failures: places.map((_, at) => causeOf(failures.get(first + at))),
+          failures:
+            places.length === 0
+              ? NO_FAILURES
+              : places.map((_, nth) => causeOf(failures.get(first + nth))),
           repaired,
         };
       case OPENED_IN_PLACE:
@@ -70,6 +83,9 @@ export function inPlaceOutcomes(
     }
   });
 }
+
+const NOWHERE: readonly FilePlace[] = [];
+const NO_FAILURES: readonly unknown[] = [];
 
 /** In the shape of what `node:fs` throws. */
 function causeOf(failure: WriteFailure | undefined): unknown {

@@ -7,3 +7,4 @@ export { nativeEngine, type NativeEngineOptions } from './native-engine.ts';
 export { createS3Storage, type S3ConfigCache, type S3StorageOptions } from './s3-storage.ts';
 export { writeFullyAt, writeSparselyAt } from './positional-write.ts';
 export { openRegularFile, readWholeFile, type LocalPath } from './whole-file.ts';
+export { limitYoungGeneration, type YoungGenerationOptions } from './young-generation.ts';

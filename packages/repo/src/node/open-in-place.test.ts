@@ -56,7 +56,7 @@ async function opening(eccOverheadPercent?: number): Promise<Opening> {
 function storedIn(
   { kernel, buffer }: Opening,
   contents: readonly { readonly data: Uint8Array; readonly compressor?: CompressorName }[],
-): StoredContent[] {
+): (StoredContent & { readonly start: number })[] {
   let offset = 5;
   return contents.map(({ data, compressor }) => {
     const [hash] = kernel.hash([data]);
@@ -65,7 +65,8 @@ function storedIn(
       { data, hash: hash!, compressor },
       target,
     );
-    const bytes = buffer.bytes.subarray(offset, offset + length);
+    const start = offset;
+    const bytes = buffer.bytes.subarray(start, start + length);
     bytes.set(target.subarray(0, length));
     offset += length;
     const info = {
@@ -80,7 +81,7 @@ function storedIn(
       compressionHeaderID,
       encryptionKeyID: 0,
     };
-    return { bytes, info };
+    return { bytes, info, start };
   });
 }
 
@@ -114,6 +115,7 @@ describe('contents opened in place', () => {
         [to(400_000, TEXT)],
       ];
       const outcomes = await open.opener.open(
+        open.buffer,
         stored.map((content, index) => ({ ...content, places: places[index] })),
       );
       expect(outcomes[0]).toEqual({
@@ -138,7 +140,10 @@ describe('contents opened in place', () => {
     const data = seededBytes(1, 100_000);
     const stored = storedIn(open, [{ data }, { data: TEXT, compressor: 'gzip' }, { data }]);
     stored[2]!.bytes[99]! ^= 1;
-    const outcomes = await open.opener.open(stored.map((one) => ({ ...one, places: [] })));
+    const outcomes = await open.opener.open(
+      open.buffer,
+      stored.map((one) => ({ ...one, places: [] })),
+    );
     expect(outcomes).toMatchObject([
       { length: data.length, failures: [], repaired: false },
       { length: TEXT.length, failures: [], repaired: false },
@@ -152,7 +157,7 @@ describe('contents opened in place', () => {
     data.set(seededBytes(1, 100));
     const [stored] = storedIn(open, [{ data }]);
     const places = [to(0, data, 4096)];
-    await open.opener.open([{ ...stored!, places }]);
+    await open.opener.open(open.buffer, [{ ...stored!, places }]);
     expect(statSync(join(folder, 'file')).blocks * 512).toBeLessThan(100_000);
   });
 
@@ -167,6 +172,7 @@ describe('contents opened in place', () => {
     };
     stored[0]!.bytes[50]! ^= 1;
     const outcomes = await open.opener.open(
+      open.buffer,
       stored.map((content, index) => ({ ...content, places: [to(index * 100_000, a)] })),
     );
     for (const index of [0, 1]) {
@@ -191,14 +197,19 @@ describe('contents opened in place', () => {
     // What a writer with a defect would store: sealed under a name that is not its hash.
     const bytes = open.buffer.bytes.subarray(0, open.kernel.sealedLength(data.length));
     open.kernel.sealInto({ data, hash: hash!, compressor: undefined }, bytes);
-    const [{ info }] = storedIn(open, [{ data: new Uint8Array() }]) as [StoredContent];
+    const [stored] = storedIn(open, [{ data: new Uint8Array() }]);
     open.kernel.sealInto({ data, hash: hash!, compressor: undefined }, bytes);
     const wrong = {
-      bytes,
-      info: { ...info, contentID: makeContentID('', hash!), originalLength: data.length },
+      start: 0,
+      info: {
+        ...stored!.info,
+        packedLength: bytes.length,
+        contentID: makeContentID('', hash!),
+        originalLength: data.length,
+      },
       places: [to(0, data)],
     };
-    expect(await open.opener.open([wrong])).toMatchObject([
+    expect(await open.opener.open(open.buffer, [wrong])).toMatchObject([
       { error: { code: 'CORRUPT_DATA', message: expect.stringContaining('hash') } },
     ]);
     expect(statSync(join(folder, 'file')).size).toBe(0);
@@ -214,7 +225,7 @@ describe('contents opened in place', () => {
       to(0, data),
       { ...to(0, data), length: 99_999 },
     ];
-    const outcomes = await open.opener.open([{ ...stored!, places }]);
+    const outcomes = await open.opener.open(open.buffer, [{ ...stored!, places }]);
     closeSync(readOnly);
     expect(outcomes).toMatchObject([
       { failures: [{ code: 'EBADF' }, undefined, { code: 'CORRUPT_DATA' }] },

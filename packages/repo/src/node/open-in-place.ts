@@ -14,6 +14,7 @@ import {
   type WorkerError,
   type WriteFailure,
 } from './content-worker-protocol.ts';
+import { unpackInfo } from './packed-infos.ts';
 import { writeFullyAt, writeSparselyAt } from './positional-write.ts';
 import { packError } from './worker-error.ts';
 
@@ -22,46 +23,52 @@ type OpenTask = ContentWorkerTask & { readonly kind: 'open-in-place' };
 /** Numbers of one place in a task. */
 const PLACE_LENGTH = 4;
 
+/** Contents opened together: ample for hashing several at a time, and few enough that what is left of them dies young. */
+const GROUP_LENGTH = 128;
+
 /** Opens contents where they lie in the shared memory, and writes to files from there. */
 export function openInPlace(
   kernel: ContentKernel,
   heap: ArrayBufferLike,
   { spans, infos, placeCounts, places }: OpenTask,
 ): ContentWorkerResult {
-  const opened = kernel.openInPlace(
-    infos.map((info, index) => ({
-      info,
-      bytes: new Uint8Array(heap, spans[2 * index], spans[2 * index + 1]),
-    })),
-  );
-  const outcomes = new Float64Array(OUTCOME_LENGTH * infos.length);
+  const count = infos.contentIDs.length;
+  const outcomes = new Float64Array(OUTCOME_LENGTH * count);
   const loose: Uint8Array<ArrayBuffer>[] = [];
   const errors: WorkerError[] = [];
   const failures: WriteFailure[] = [];
   let place = 0;
-  for (const [index, outcome] of opened.entries()) {
-    const count = placeCounts[index]!;
-    const end = place + Math.max(0, count);
-    if ('error' in outcome) {
-      outcomes[OUTCOME_LENGTH * index] = OPEN_FAILED;
-      errors.push(packError(outcome.error));
-    } else if (count === HANDED_OVER) {
-      outcomes.set(handedOver(outcome, heap, loose), OUTCOME_LENGTH * index);
-    } else {
-      for (let at = place; at < end; at++) {
-        const error = writeTo(places, at, outcome.data);
-        if (error !== undefined) {
-          failures.push({ place: at, code: systemCode(error), error: packError(error) });
+  for (let start = 0; start < count; start += GROUP_LENGTH) {
+    const opened = kernel.openInPlace(
+      Array.from({ length: Math.min(GROUP_LENGTH, count - start) }, (_, nth) => ({
+        info: unpackInfo(infos, start + nth),
+        bytes: new Uint8Array(heap, spans[2 * (start + nth)], spans[2 * (start + nth) + 1]),
+      })),
+    );
+    for (const [nth, outcome] of opened.entries()) {
+      const index = start + nth;
+      const placeCount = placeCounts[index]!;
+      const end = place + Math.max(0, placeCount);
+      if ('error' in outcome) {
+        outcomes[OUTCOME_LENGTH * index] = OPEN_FAILED;
+        errors.push(packError(outcome.error));
+      } else if (placeCount === HANDED_OVER) {
+        outcomes.set(handedOver(outcome, heap, loose), OUTCOME_LENGTH * index);
+      } else {
+        for (let at = place; at < end; at++) {
+          const error = writeTo(places, at, outcome.data);
+          if (error !== undefined) {
+            failures.push({ place: at, code: systemCode(error), error: packError(error) });
+          }
         }
+        const { length } = outcome.data;
+        freeMemory(outcome.data);
+        outcomes[OUTCOME_LENGTH * index] = OPENED_AND_WRITTEN;
+        outcomes[OUTCOME_LENGTH * index + 2] = length;
+        outcomes[OUTCOME_LENGTH * index + 3] = Number(outcome.repaired);
       }
-      const { length } = outcome.data;
-      freeMemory(outcome.data);
-      outcomes.set(
-        [OPENED_AND_WRITTEN, 0, length, Number(outcome.repaired)],
-        OUTCOME_LENGTH * index,
-      );
+      place = end;
     }
-    place = end;
   }
   return { kind: 'open-in-place', outcomes, loose, errors, failures };
 }

@@ -33,6 +33,7 @@ import {
 } from './content-worker-protocol.ts';
 import { alignedBuffer } from './direct-write.ts';
 import { inPlaceOutcomes, inPlaceTask } from './in-place-messages.ts';
+import { packInfos } from './packed-infos.ts';
 import { unpackError } from './worker-error.ts';
 
 /** Batches below this many bytes cost less than a message to another thread. */
@@ -117,7 +118,7 @@ export class WorkerPreparer implements ContentPreparer {
     this.inPlace = {
       bufferLength,
       acquire: (acquireOptions) => buffers.acquire(acquireOptions),
-      open: (batch) => this.#openInPlace(batch),
+      open: (buffer, batch) => this.#openInPlace(buffer, batch),
     };
   }
 
@@ -210,16 +211,17 @@ export class WorkerPreparer implements ContentPreparer {
       batch.map(({ bytes }) => bytes),
       moved,
     );
-    const infos = batch.map(({ info }) => info);
+    const infos = packInfos(batch.map(({ info }) => info));
     const result = await this.#run({ kind: 'open', batch: described, infos }, moved, options);
     invariant(result.kind === 'open', 'an open task is answered with opened contents');
     return result.opened;
   }
 
   async #openInPlace(
+    buffer: Slot,
     batch: readonly DestinedContent[],
   ): Promise<readonly (OpenOutcome | WrittenContent)[]> {
-    const task = inPlaceTask(batch, this.#memory.buffer);
+    const task = inPlaceTask(buffer, batch, this.#memory.buffer);
     const result = await this.#run(task, [], {});
     invariant(result.kind === 'open-in-place', 'contents opened in place are answered as such');
     return inPlaceOutcomes(result, batch, this.#memory.buffer);

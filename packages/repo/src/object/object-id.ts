@@ -13,10 +13,12 @@ export interface ObjectReference {
   readonly contentID: ContentID;
 }
 
+const LETTER_Z = 0x5a;
 const OBJECT_ID = /^(I*)(Z?)D?(.*)$/;
 
 /** The only maker of object IDs from text; the legacy marker `D` is dropped. INVALID_ARGUMENT if the grammar is not met. */
 export function parseObjectID(text: string): ObjectID {
+  if (text.charCodeAt(0) > LETTER_Z && isContentID(text)) return text as string as ObjectID;
   const [, levels = '', compressed = '', content = ''] = OBJECT_ID.exec(text) ?? [];
   if (!isContentID(content) || (levels !== '' && compressed !== '')) {
     throw new LongshoreError('INVALID_ARGUMENT', `not an object ID: ${JSON.stringify(text)}`);
@@ -25,6 +27,10 @@ export function parseObjectID(text: string): ObjectID {
 }
 
 export function objectReference(id: ObjectID): ObjectReference {
+  // Nearly every object is a content as it is, and its ID the content's: contents have no letter before `a`.
+  if (id.charCodeAt(0) > LETTER_Z) {
+    return { indirection: 0, compressed: false, contentID: id as string as ContentID };
+  }
   const [, levels = '', compressed = '', content = ''] = OBJECT_ID.exec(id) ?? [];
   return {
     indirection: levels.length,

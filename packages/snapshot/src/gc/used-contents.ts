@@ -63,9 +63,9 @@ class UsedContentSearch {
       this.#options.signal?.throwIfAborted();
       const batch = takeDirectoryBatch(this.#repository, stack, ({ objectID }) => objectID);
       const ids = batch.map(({ objectID }) => objectID);
-      const results = await readDirectoryBatch(this.#repository, ids, this.#options);
+      const directories = await readDirectoryBatch(this.#repository, ids, this.#options);
       for (const [position, { path: directory, objectID }] of batch.entries()) {
-        const { manifest, error } = { error: undefined, ...results[position]! };
+        const { manifest, error } = { error: undefined, ...directories[position]!.parse() };
         if (manifest === undefined) throw atPath(directory, objectID, error);
         for (const entry of manifest.entries) {
           await this.#addEntry(`${directory}/${entry.name}`, entry, stack);

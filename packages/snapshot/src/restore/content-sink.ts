@@ -33,7 +33,7 @@ export interface ContentSinkOptions {
   readonly replacesPlaceholder: boolean;
 }
 
-export interface FileSinkOptions extends ContentSinkOptions {
+export interface FileContent {
   /** Bytes. */
   readonly size: number;
   readonly chunkCount: number;
@@ -41,18 +41,22 @@ export interface FileSinkOptions extends ContentSinkOptions {
 
 /** Opens its file when the first chunk arrives and finishes it with the last one. */
 export class FileSink implements ContentSink {
-  readonly path: string;
   readonly #run: RestoreRun;
-  readonly #options: FileSinkOptions;
+  readonly #options: ContentSinkOptions;
+  readonly #size: number;
   #file: Promise<OutputFile | undefined> | undefined;
   #outstanding: number;
   #failed = false;
 
-  constructor(run: RestoreRun, options: FileSinkOptions) {
-    this.path = options.directory.pathOf(options.name);
+  constructor(run: RestoreRun, options: ContentSinkOptions, { size, chunkCount }: FileContent) {
     this.#run = run;
     this.#options = options;
-    this.#outstanding = options.chunkCount;
+    this.#size = size;
+    this.#outstanding = chunkCount;
+  }
+
+  get path(): string {
+    return this.#options.directory.pathOf(this.#options.name);
   }
 
   async receive(start: number, data: Uint8Array): Promise<void> {
@@ -110,8 +114,9 @@ export class FileSink implements ContentSink {
   }
 
   async #open(): Promise<OutputFile | undefined> {
-    const { directory, entry, name, size } = this.#options;
+    const { directory, entry, name } = this.#options;
     const { mode, mtime, uid, gid } = entry;
+    const size = this.#size;
     const file = await directory.output.createFile(name, { mode, mtime, uid, gid, size });
     if (file !== undefined) this.#run.opened(file);
     return file;
@@ -136,7 +141,8 @@ export class FileSink implements ContentSink {
   }
 
   async #close(): Promise<void> {
-    const { directory, name, replacesPlaceholder, size } = this.#options;
+    const { directory, name, replacesPlaceholder } = this.#options;
+    const size = this.#size;
     // An error while it was opened has been reported.
     const file = await this.#file?.catch(() => undefined);
     if (file === undefined) {
@@ -157,16 +163,18 @@ export class FileSink implements ContentSink {
 
 /** Creates its symlink when the target arrives. */
 export class SymlinkSink implements ContentSink {
-  readonly path: string;
   /** It is over with its only chunk. */
   readonly isLost = false;
   readonly #run: RestoreRun;
   readonly #options: ContentSinkOptions;
 
   constructor(run: RestoreRun, options: ContentSinkOptions) {
-    this.path = options.directory.pathOf(options.name);
     this.#run = run;
     this.#options = options;
+  }
+
+  get path(): string {
+    return this.#options.directory.pathOf(this.#options.name);
   }
 
   async receive(_start: number, target: Uint8Array): Promise<void> {

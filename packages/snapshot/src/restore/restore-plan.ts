@@ -37,7 +37,7 @@ export type RestoreWave = ContentWave<RestorePlace>;
 
 /**
  * What to fetch, wave by wave. Walks the tree ahead of the waves and makes its directories on the way. With
- * `keepsOrder`, no wave goes beyond one batch of directories: nothing is made while a file is incomplete.
+ * `keepsOrder`, the waves up to then complete every file that they begin before anything else is made.
  */
 export async function* planWaves(
   run: RestoreRun,
@@ -48,8 +48,18 @@ export async function* planWaves(
   let largeFiles = 0;
   let files = 0;
   let bytes = 0;
+  let beginsInsideFile = false;
   for await (const wanted of wantedEntries(run, root)) {
-    for await (const { sink, chunks, size } of contentsOf(run, wanted)) {
+    const lists = new ChunkLists(run, wanted);
+    for (const each of wanted) {
+      const content = isIndirect(each.entry)
+        ? await readContent(run, each, lists)
+        : plainContent(run, each);
+      if (content === undefined) {
+        await each.directory.release();
+        continue;
+      }
+      const { sink, chunks, size } = content;
       files += 1;
       bytes += size;
       for (const [index, chunk] of chunks.entries()) {
@@ -64,19 +74,21 @@ export async function* planWaves(
         yield wave;
         wave = new ContentWave();
         largeFiles = 0;
+        beginsInsideFile = index + 1 < chunks.length;
       }
     }
-    if (!keepsOrder || wave.places.length === 0) continue;
+    if (!keepsOrder || !beginsInsideFile || wave.places.length === 0) continue;
     run.emit({ type: 'planned', files, bytes });
     yield wave;
     wave = new ContentWave();
     largeFiles = 0;
+    beginsInsideFile = false;
   }
   run.emit({ type: 'planned', files, bytes });
   if (wave.places.length > 0) yield wave;
 }
 
-/** Files and symlinks to fetch, by batches of directories. Nothing is made in the target while one is being used. */
+/** Files and symlinks to fetch, those of one directory at a time. Nothing is made in the target while they are used. */
 async function* wantedEntries(
   run: RestoreRun,
   root: DirEntry,
@@ -86,27 +98,26 @@ async function* wantedEntries(
   while (stack.length > 0) {
     run.signal.throwIfAborted();
     const batch = takeDirectoryBatch(run.repository, stack, ({ entry }) => entry.objectID);
-    const results = await readDirectoryBatch(
+    const loaded = await readDirectoryBatch(
       run.repository,
       batch.map(({ entry }) => entry.objectID),
       { memoryLimit: run.directoryMemory, parallelism: run.parallel, signal: run.signal },
     );
-    const wanted: WantedEntry[] = [];
     const below: PendingDirectory[] = [];
     for (const [index, pending] of batch.entries()) {
-      const result = results[index];
+      run.signal.throwIfAborted();
+      const result = loaded[index]?.parse();
       if (result?.manifest === undefined) {
         run.fail(pending.path, pending.entry, result?.error);
         await pending.parent?.release();
         continue;
       }
       const placement = await placeDirectory(run, pending, result.manifest);
-      for (const entry of placement.wanted) wanted.push(entry);
       for (const directory of placement.directories) below.push(directory);
+      yield placement.wanted;
     }
     // From the end, so that the first one is next: depth first keeps the stack short.
     for (const directory of below.toReversed()) stack.push(directory);
-    yield wanted;
   }
 }
 
@@ -157,50 +168,55 @@ interface WantedContent {
   readonly size: number;
 }
 
-/** The chunks of each entry, in order. The lists of some of the next large files are read ahead. */
-async function* contentsOf(
-  run: RestoreRun,
-  wanted: readonly WantedEntry[],
-): AsyncGenerator<WantedContent, void, void> {
-  const lists = new ChunkLists(run, wanted);
-  for (const each of wanted) {
-    const path = each.directory.pathOf(each.name);
-    let chunks: EntryChunks;
-    try {
-      chunks = each.entry.type === 's' ? symlinkChunks(run, each.entry) : await lists.take(each);
-      if (each.entry.type === 'f' && chunks.length !== each.entry.size) {
-        // With `ignoreErrors` what is stored is restored all the same.
-        run.fail(path, each.entry, lengthMismatch(each.entry, chunks));
-      }
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      run.fail(path, each.entry, error);
-      await each.directory.release();
-      continue;
-    }
-    yield wantedContent(run, each, chunks);
+/** Of an entry whose object is a content as it is. Undefined: it cannot be had, and that does not end the restore. */
+function plainContent(run: RestoreRun, each: WantedEntry): WantedContent | undefined {
+  try {
+    return wantedContent(run, each, directChunks(run.repository, each.entry));
+  } catch (error) {
+    failEntry(run, each, error);
+    return undefined;
   }
 }
 
-function wantedContent(
+/** The same of an entry whose chunks are listed in index objects. */
+async function readContent(
   run: RestoreRun,
   each: WantedEntry,
-  { chunks, length }: EntryChunks,
-): WantedContent {
-  if (each.entry.type === 's') return { sink: new SymlinkSink(run, each), chunks, size: 0 };
-  const sink = new FileSink(run, { ...each, size: length, chunkCount: chunks.length });
+  lists: ChunkLists,
+): Promise<WantedContent | undefined> {
+  try {
+    if (each.entry.type === 's') throw oversizedTarget(each.entry);
+    return wantedContent(run, each, await lists.take(each));
+  } catch (error) {
+    failEntry(run, each, error);
+    return undefined;
+  }
+}
+
+function failEntry(run: RestoreRun, { directory, entry, name }: WantedEntry, error: unknown): void {
+  if (!isDamage(error)) throw error;
+  run.fail(directory.pathOf(name), entry, error);
+}
+
+function wantedContent(run: RestoreRun, each: WantedEntry, list: EntryChunks): WantedContent {
+  const { chunks, length } = list;
+  const { type, size } = each.entry;
+  if (type === 's') {
+    if (length > MAX_SYMLINK_TARGET) throw oversizedTarget(each.entry);
+    return { sink: new SymlinkSink(run, each), chunks, size: 0 };
+  }
+  // With `ignoreErrors` what is stored is restored all the same.
+  if (length !== size) failEntry(run, each, lengthMismatch(each.entry, list));
+  const sink = new FileSink(run, each, { size: length, chunkCount: chunks.length });
   return { sink, chunks, size: length };
 }
 
 /** Kopia writes a target as one content, and its size in the entry is but what the file system said. */
-function symlinkChunks(run: RestoreRun, entry: DirEntry): EntryChunks {
-  if (!isIndirect(entry)) {
-    const chunks = directChunks(run.repository, entry);
-    if (chunks.length <= MAX_SYMLINK_TARGET) return chunks;
-  }
-  throw new CorruptDataError(`object ${entry.objectID}: too long for the target of a symlink`);
+function oversizedTarget({ objectID }: DirEntry): CorruptDataError {
+  return new CorruptDataError(`object ${objectID}: too long for the target of a symlink`);
 }
 
+/** The lists of some of the next large files are read ahead. */
 class ChunkLists {
   readonly #run: RestoreRun;
   readonly #wanted: readonly WantedEntry[];
@@ -213,10 +229,9 @@ class ChunkLists {
     this.#wanted = wanted;
   }
 
-  /** To be called for the files in order. */
+  /** To be called, in order, for files whose chunks are listed in index objects. */
   async take(wanted: WantedEntry): Promise<EntryChunks> {
     const { entry } = wanted;
-    if (!isIndirect(entry)) return directChunks(this.#run.repository, entry);
     this.#readAhead();
     const list = this.#started.get(wanted) ?? this.#read(entry);
     if (this.#started.delete(wanted)) this.#startedBytes -= entry.size;

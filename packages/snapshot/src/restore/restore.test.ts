@@ -343,6 +343,24 @@ describe('limits', () => {
 });
 
 describe('an output that takes one file at a time', () => {
+  it('gets no directory while a file that fills more than one wave is incomplete', async () => {
+    const chunks = Array.from({ length: MAX_WAVE_CHUNKS + 10 }, (_, i) => `<${i % 50}>`);
+    const root = await commitTree(
+      repository,
+      dir({ a: dir({ big: await chunked(chunks) }), b: dir({ c: file('c') }) }),
+    );
+    const openMeanwhile: number[] = [];
+    const output: MemoryOutput = new MemoryOutput({
+      parallel: false,
+      onCall: (call) => {
+        if (call === 'directory') openMeanwhile.push(output.openFiles);
+      },
+    });
+    await restoreSnapshot(repository, root, output);
+    expect(output.text('a/big')).toBe(chunks.join(''));
+    expect(openMeanwhile).toEqual([0, 0]);
+  });
+
   it('gets each file whole and in order, and no other call meanwhile', async () => {
     const chunks = Array.from({ length: 40 }, (_, i) => `${i % 3}`.padEnd(100, '.'));
     const { output } = await restore(

@@ -24,9 +24,9 @@ const MIN_PLACED_LENGTH = 64 * 1024;
  * The first failure ends it, as does an abort: nothing more is written, no incomplete file is left behind, and what was
  * complete by then stays. Directories that were not complete keep the attributes they were made with.
  *
- * Peak memory is `memoryLimit` (a quarter of it for directory streams) + two waves of at most 16 384 chunks, some
- * 0.5 KiB each + the entries of 64 directories or 8 MiB of streams, or of one larger directory, and those waiting above
- * it + the chunk lists of 16 GiB of files or of one larger file, some 0.1 KiB for each chunk.
+ * Peak memory is `memoryLimit` (a quarter of it for directory streams) + two waves of at most 4096 chunks, some 0.5 KiB
+ * each + 2 MiB of directory streams or one larger, the entries of one directory, and the directories that wait for their
+ * turn + the chunk lists of 16 GiB of files or of one larger file, some 0.1 KiB for each chunk.
  */
 export async function restoreSnapshot(
   repository: Repository,
@@ -84,17 +84,10 @@ function destinationsIn(
   placesByContent: ReadonlyMap<ContentID, readonly RestorePlace[]>,
 ): ContentDestinations {
   return {
-    async placesOf(id) {
+    placesOf(id) {
       run.signal.throwIfAborted();
-      const destinations: FilePlace[] = [];
-      for (const { chunk, sink } of placesByContent.get(id) ?? []) {
-        const { start, length, objectID } = chunk;
-        if (length < MIN_PLACED_LENGTH || objectReference(objectID).compressed) return undefined;
-        const place = await sink.placeAt?.(start, length);
-        if (place === undefined) return undefined;
-        destinations.push(place);
-      }
-      return destinations;
+      const places = placesByContent.get(id) ?? [];
+      return places.every(isWorthPlacing) ? filePlaces(places) : undefined;
     },
     async written(id, { failures }) {
       for (const [index, { chunk, sink }] of (placesByContent.get(id) ?? []).entries()) {
@@ -103,6 +96,22 @@ function destinationsIn(
       }
     },
   };
+}
+
+function isWorthPlacing({ chunk }: RestorePlace): boolean {
+  return chunk.length >= MIN_PLACED_LENGTH && !objectReference(chunk.objectID).compressed;
+}
+
+async function filePlaces(
+  places: readonly RestorePlace[],
+): Promise<readonly FilePlace[] | undefined> {
+  const destinations: FilePlace[] = [];
+  for (const { chunk, sink } of places) {
+    const place = await sink.placeAt?.(chunk.start, chunk.length);
+    if (place === undefined) return undefined;
+    destinations.push(place);
+  }
+  return destinations;
 }
 
 /** As {@link fetchWave}, for outputs that take one file after another and each from its start. */

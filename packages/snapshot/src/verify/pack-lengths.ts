@@ -33,31 +33,32 @@ export class PackLengths {
     return this.#lengths.size;
   }
 
-  /** CORRUPT_DATA unless the storage has every byte of the content. */
-  async check(info: ContentInfo, options: AbortOptions = {}): Promise<void> {
-    const { contentID, packBlobID, packOffset, packedLength } = info;
-    const length = this.#lengths.get(packBlobID) ?? (await this.#ask(packBlobID, options));
-    const facts = { contentID, blobID: packBlobID, offset: packOffset };
-    if (length === undefined) {
-      throw new CorruptDataError(
-        `content ${contentID}: its pack ${packBlobID} is missing from the storage`,
-        facts,
-      );
-    }
-    if (packOffset + packedLength > length) {
-      throw new CorruptDataError(
-        `content ${contentID}: ends at ${packOffset + packedLength}, its pack ${packBlobID} has ${length} bytes`,
-        facts,
-      );
-    }
+  /** Whether the storage need not be asked about this pack. */
+  isKnown(id: BlobID): boolean {
+    return this.#lengths.has(id);
   }
 
-  /** A pack may have been written since it was listed. Undefined is remembered too. */
-  async #ask(id: BlobID, options: AbortOptions): Promise<number | undefined> {
-    if (this.#lengths.has(id)) return undefined;
-    const length = await this.#lengthOf(id, options);
-    this.#lengths.set(id, length);
-    return length;
+  /** CORRUPT_DATA unless the storage has every byte of the content. */
+  async check(info: ContentInfo, options: AbortOptions = {}): Promise<void> {
+    const { packBlobID } = info;
+    // It may have been written since packs were listed. That it is missing is remembered too.
+    if (!this.isKnown(packBlobID)) {
+      this.#lengths.set(packBlobID, await this.#lengthOf(packBlobID, options));
+    }
+    this.checkKnown(info);
+  }
+
+  /** The same for a content of a pack that {@link isKnown}. */
+  checkKnown({ contentID, packBlobID, packOffset, packedLength }: ContentInfo): void {
+    const length = this.#lengths.get(packBlobID);
+    const end = packOffset + packedLength;
+    if (length !== undefined && end <= length) return;
+    throw new CorruptDataError(
+      length === undefined
+        ? `content ${contentID}: its pack ${packBlobID} is missing from the storage`
+        : `content ${contentID}: ends at ${end}, its pack ${packBlobID} has ${length} bytes`,
+      { contentID, blobID: packBlobID, offset: packOffset },
+    );
   }
 
   async #lengthOf(id: BlobID, options: AbortOptions): Promise<number | undefined> {

@@ -1,8 +1,14 @@
-import { forEachLimit, LongshoreError, objectReference } from '@longshore/repo';
+import { forEachLimit, LongshoreError, objectReference, type ObjectID } from '@longshore/repo';
 import { ContentWave, type WavePlace } from '../content-wave.ts';
 import { readDirectoryBatch, takeDirectoryBatch } from '../directory-batch.ts';
 import type { DirEntry } from '../dir-manifest.ts';
-import { entryChunks, lengthMismatch, type EntryChunks } from '../entry-chunks.ts';
+import {
+  directChunks,
+  entryChunks,
+  isIndirect,
+  lengthMismatch,
+  type EntryChunks,
+} from '../entry-chunks.ts';
 import type { VerifyRoot } from './verify-options.ts';
 import type { VerifyRun } from './verify-run.ts';
 
@@ -13,7 +19,9 @@ export interface VisitedEntry {
 }
 
 /** A file that is read; it is reported once, however many of its chunks are damaged. */
-export interface VerifiedFile extends VisitedEntry {
+export interface VerifiedFile {
+  readonly path: string;
+  readonly objectID: ObjectID | undefined;
   damaged: boolean;
   outstanding: number;
 }
@@ -31,21 +39,28 @@ export async function* planVerification(
 ): AsyncGenerator<VerifyWave, void, void> {
   let wave: VerifyWave = new ContentWave();
   for await (const files of distinctFiles(run, roots)) {
-    for await (const { visited, list } of checkedFiles(run, files)) {
-      const file = { ...visited, damaged: false, outstanding: list.chunks.length };
-      for (const chunk of list.chunks) {
-        wave.add({ chunk, contentID: objectReference(chunk.objectID).contentID, file });
-        if (!wave.isFull) continue;
-        yield wave;
-        wave = new ContentWave();
+    for (let start = 0; start < files.length; start += FILES_CHECKED_TOGETHER) {
+      const group = files.slice(start, start + FILES_CHECKED_TOGETHER);
+      for (const { visited, list } of await checkFiles(run, group)) {
+        const file = {
+          path: visited.path,
+          objectID: list.objectID,
+          damaged: false,
+          outstanding: list.chunks.length,
+        };
+        for (const chunk of list.chunks) {
+          wave.add({ chunk, contentID: objectReference(chunk.objectID).contentID, file });
+          if (!wave.isFull) continue;
+          yield wave;
+          wave = new ContentWave();
+        }
       }
     }
-    run.progress();
   }
   if (wave.places.length > 0) yield wave;
 }
 
-/** Files and symlinks below the roots, by batches of directories. Directories are checked on the way. */
+/** Files and symlinks below the roots, those of one directory at a time. Directories are checked on the way. */
 async function* distinctFiles(
   run: VerifyRun,
   roots: readonly VerifyRoot[],
@@ -55,6 +70,7 @@ async function* distinctFiles(
     const files: VisitedEntry[] = [];
     sortInto(run, { path: name, entry }, stack, files);
     yield files;
+    run.progress();
     while (stack.length > 0) {
       run.signal.throwIfAborted();
       const batch = takeDirectoryBatch(
@@ -62,36 +78,37 @@ async function* distinctFiles(
         stack,
         ({ entry: { objectID } }) => objectID,
       );
-      yield await entriesOf(run, batch, stack);
+      yield* filesOf(run, batch, stack);
+      run.progress();
     }
   }
 }
 
-async function entriesOf(
+async function* filesOf(
   run: VerifyRun,
   batch: readonly VisitedEntry[],
   stack: VisitedEntry[],
-): Promise<readonly VisitedEntry[]> {
-  const results = await readDirectoryBatch(
+): AsyncGenerator<readonly VisitedEntry[], void, void> {
+  const loaded = await readDirectoryBatch(
     run.repository,
     batch.map(({ entry }) => entry.objectID),
     { memoryLimit: run.memoryLimit, parallelism: run.parallel, signal: run.signal },
   );
-  const files: VisitedEntry[] = [];
   for (const [index, visited] of batch.entries()) {
     run.directories += 1;
-    const result = results[index];
+    const result = loaded[index]?.parse();
     if (result?.manifest === undefined) {
       run.report(visited.path, visited.entry, result?.error);
       continue;
     }
     // A cache may have given what the storage has lost.
     await checkObject(run, visited);
+    const files: VisitedEntry[] = [];
     for (const entry of result.manifest.entries) {
       sortInto(run, { path: `${visited.path}/${entry.name}`, entry }, stack, files);
     }
+    yield files;
   }
-  return files;
 }
 
 function sortInto(
@@ -125,31 +142,42 @@ interface CheckedFile {
   readonly list: EntryChunks;
 }
 
-/** Those of `files` that are sound so far and are to be read. */
-async function* checkedFiles(
-  run: VerifyRun,
-  files: readonly VisitedEntry[],
-): AsyncGenerator<CheckedFile, void, void> {
-  for (let start = 0; start < files.length; start += FILES_CHECKED_TOGETHER) {
-    const checked: CheckedFile[] = [];
-    const group = files.slice(start, start + FILES_CHECKED_TOGETHER);
-    await forEachLimit(
-      group,
-      { parallelism: run.parallel, signal: run.signal },
-      async (visited) => {
-        run.files += 1;
-        run.fileBytes += visited.entry.size;
-        if (!(await checkObject(run, visited)) || !run.isChosen()) return;
-        const list = await listChunks(run, visited);
-        if (list !== undefined) checked.push({ visited, list });
-      },
-    );
-    yield* checked;
-  }
-}
-
 /** Bounds the chunk lists held at once. */
 const FILES_CHECKED_TOGETHER = 64;
+
+/** Those that are sound so far and are to be read. Only index objects, and packs that were not listed, are waited for. */
+async function checkFiles(
+  run: VerifyRun,
+  files: readonly VisitedEntry[],
+): Promise<readonly CheckedFile[]> {
+  const checked: CheckedFile[] = [];
+  const waiting: VisitedEntry[] = [];
+  for (const visited of files) {
+    run.files += 1;
+    run.fileBytes += visited.entry.size;
+    const isSound = checkAtOnce(run, visited);
+    if (isSound === undefined) waiting.push(visited);
+    else if (isSound && run.isChosen()) addListed(run, visited, checked);
+  }
+  const { parallel: parallelism, signal } = run;
+  await forEachLimit(waiting, { parallelism, signal }, async (visited) => {
+    if (!(await checkObject(run, visited)) || !run.isChosen()) return;
+    if (isIndirect(visited.entry)) await addRead(run, visited, checked);
+    else addListed(run, visited, checked);
+  });
+  return checked;
+}
+
+/** Undefined: something has to be asked of the storage first. */
+function checkAtOnce(run: VerifyRun, { path, entry }: VisitedEntry): boolean | undefined {
+  if (entry.objectID === undefined) return false;
+  try {
+    return run.checkBackingAtOnce(entry.objectID) ? true : undefined;
+  } catch (error) {
+    run.report(path, entry, error);
+    return false;
+  }
+}
 
 async function checkObject(run: VerifyRun, { path, entry }: VisitedEntry): Promise<boolean> {
   if (entry.objectID === undefined) return false;
@@ -162,17 +190,33 @@ async function checkObject(run: VerifyRun, { path, entry }: VisitedEntry): Promi
   }
 }
 
-/** Undefined if the file is not as long as its entry says. The size of a symlink is but what a file system said. */
-async function listChunks(
-  run: VerifyRun,
-  { path, entry }: VisitedEntry,
-): Promise<EntryChunks | undefined> {
+/** For an entry whose object is a content as it is. */
+function addListed(run: VerifyRun, visited: VisitedEntry, checked: CheckedFile[]): void {
   try {
-    const list = await entryChunks(run.repository, entry, { signal: run.signal });
-    if (entry.type === 's' || list.length === entry.size) return list;
-    throw lengthMismatch(entry, list);
+    const list = directChunks(run.repository, visited.entry);
+    checkListLength(visited, list);
+    checked.push({ visited, list });
   } catch (error) {
-    run.report(path, entry, error);
-    return undefined;
+    run.report(visited.path, visited.entry, error);
   }
+}
+
+/** The same for one whose index objects have to be read. */
+async function addRead(
+  run: VerifyRun,
+  visited: VisitedEntry,
+  checked: CheckedFile[],
+): Promise<void> {
+  try {
+    const list = await entryChunks(run.repository, visited.entry, { signal: run.signal });
+    checkListLength(visited, list);
+    checked.push({ visited, list });
+  } catch (error) {
+    run.report(visited.path, visited.entry, error);
+  }
+}
+
+/** The size of a symlink is but what a file system said. */
+function checkListLength({ entry }: VisitedEntry, list: EntryChunks): void {
+  if (entry.type !== 's' && list.length !== entry.size) throw lengthMismatch(entry, list);
 }

@@ -4,6 +4,7 @@ import {
   LongshoreError,
   objectReference,
   type ContentID,
+  type ContentInfo,
   type ObjectID,
   type Repository,
 } from '@longshore/repo';
@@ -91,6 +92,15 @@ export class VerifyRun {
     }
   }
 
+  /** The same without waiting; false: {@link checkBacking} has to ask the storage for something. */
+  checkBackingAtOnce(id: ObjectID): boolean {
+    if (indexObjectID(id) !== undefined) return false;
+    const { info, packs } = this.#locate(objectReference(id).contentID);
+    if (!packs.isKnown(info.packBlobID)) return false;
+    packs.checkKnown(info);
+    return true;
+  }
+
   /** Notes damage and goes on, unless it is one too many. Anything but damage is thrown. */
   report(path: string, { objectID }: Pick<DirEntry, 'objectID'>, error: unknown): void {
     this.signal.throwIfAborted();
@@ -123,9 +133,14 @@ export class VerifyRun {
   }
 
   async #checkContent(contentID: ContentID): Promise<void> {
+    const { info, packs } = this.#locate(contentID);
+    await packs.check(info, { signal: this.signal });
+  }
+
+  #locate(contentID: ContentID): { readonly info: ContentInfo; readonly packs: PackLengths } {
     const info = this.repository.contents.contentInfo(contentID);
     if (info === undefined) throw unindexed(contentID);
     invariant(this.#packs !== undefined, 'packs are listed before contents are checked');
-    await this.#packs.check(info, { signal: this.signal });
+    return { info, packs: this.#packs };
   }
 }

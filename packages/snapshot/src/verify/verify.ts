@@ -24,7 +24,7 @@ import { ErrorLimitReached, VerifyRun } from './verify-run.ts';
  * and hashed. Damage is in the result; a storage that fails is thrown.
  *
  * Peak memory is `memoryLimit` + one number for each pack + some 35 bytes for each remembered object and content + two
- * waves of at most 16 384 chunks.
+ * waves of at most 4096 chunks + 2 MiB of directory streams or one larger, with the entries of one directory.
  */
 export async function verifySnapshots(
   repository: Repository,
@@ -94,11 +94,11 @@ function nowhere(
   places: ReadonlyMap<ContentID, readonly VerifyPlace[]>,
 ): ContentDestinations {
   return {
-    async placesOf(id) {
+    placesOf(id) {
       const ofContent = places.get(id) ?? [];
       return ofContent.some(isCompressed) ? undefined : [];
     },
-    async written(id, { length }) {
+    written(id, { length }) {
       noteRead(run, id, length);
       checkLengths(run, places.get(id) ?? [], length);
     },
@@ -141,5 +141,5 @@ function checkLength(run: VerifyRun, { chunk, file }: VerifyPlace, content: Uint
 function reportOnce(run: VerifyRun, file: VerifiedFile, error: unknown): void {
   if (file.damaged) return;
   file.damaged = true;
-  run.report(file.path, file.entry, error);
+  run.report(file.path, file, error);
 }
