@@ -1,5 +1,6 @@
 export { createDiskCache, type DiskCache, type DiskCacheOptions } from './disk-cache.ts';
 export { openFilesystemStorage, type FilesystemStorageOptions } from './filesystem-storage.ts';
+export { loadFFI } from './load-ffi.ts';
 export { createMaintenanceLock } from './maintenance-lock.ts';
 export { nativeAlgorithms, type NativeAlgorithmsOptions } from './native-algorithms.ts';
 export { nativeEngine, type NativeEngineOptions } from './native-engine.ts';

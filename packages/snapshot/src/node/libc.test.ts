@@ -15,7 +15,13 @@ function loadInChild(nodeOptions: readonly string[], after = '') {
     const loaded = loadLibc() !== undefined;
     console.log(loaded, process.emitWarning === emitWarning);
     ${after}`;
-  return run(process.execPath, [...nodeOptions, '--input-type=module', '-e', script]);
+  return run(process.execPath, [
+    ...nodeOptions,
+    '--conditions=longshore-source',
+    '--input-type=module',
+    '-e',
+    script,
+  ]);
 }
 
 const hasFFI = process.platform === 'linux' && loadLibc() !== undefined;

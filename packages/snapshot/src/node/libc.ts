@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
+import { loadFFI } from '@longshore/repo/node';
 
 const POINTER = 'buffer';
 
@@ -76,27 +77,6 @@ export function loadLibc(): Libc | undefined {
     return worksHere(libc) ? libc : undefined;
   } catch {
     return undefined;
-  }
-}
-
-type FFI = typeof import('node:ffi');
-
-/**
- * Node warns on standard error when the module is first loaded. The user can do nothing about it, so that one warning is
- * dropped; loading is synchronous, hence no other can pass while `emitWarning` is replaced.
- */
-function loadFFI(): FFI | undefined {
-  const original = Object.getOwnPropertyDescriptor(process, 'emitWarning');
-  if (original === undefined) return process.getBuiltinModule('node:ffi');
-  const emitWarning = process.emitWarning.bind(process);
-  process.emitWarning = (warning: string | Error, ...rest: never[]) => {
-    if (!String(warning).startsWith('FFI is an experimental feature'))
-      emitWarning(warning, ...rest);
-  };
-  try {
-    return process.getBuiltinModule('node:ffi');
-  } finally {
-    Object.defineProperty(process, 'emitWarning', original);
   }
 }
 
