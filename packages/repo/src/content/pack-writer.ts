@@ -7,8 +7,8 @@ import { Budget, Pool, type PooledItem } from '../parallel.ts';
 import { contentPrefix, type ContentID } from './content-id.ts';
 import type { ContentInfo } from './content-info.ts';
 import type { ContentKernel } from './content-kernel.ts';
-import { buildIndex } from './index/index-builder.ts';
-import { encodePostamble, paddingLength, PREAMBLE_LENGTH } from './pack-layout.ts';
+import { PREAMBLE_LENGTH } from './pack-layout.ts';
+import { encodePackTrailer } from './pack-trailer.ts';
 
 /** `p`: file data; `q`: contents with a prefix. */
 export type PackKind = 'p' | 'q';
@@ -326,39 +326,19 @@ export class PackWriter {
     const signal = anySignal(this.#stopped.signal, this.#options.signal);
     const release = await buffers.uploads.acquire(1, { signal });
     try {
-      const trailer = this.#encodeTrailer(pack);
+      const { kernel, format, random } = this.#options;
+      const { indexVersion } = format();
+      const trailer = encodePackTrailer(pack.length, pack.entries, {
+        kernel,
+        random,
+        indexVersion,
+      });
       const data = [pack.buffer.subarray(0, pack.length), trailer];
       await storage.putBlob(pack.id, data, { signal });
       onUploaded?.(pack.length + trailer.length);
     } finally {
       release();
     }
-  }
-
-  /** padding || sealed recovery index || postamble. Source: docs/format/pack.md. */
-  #encodeTrailer(pack: OpenPack): Uint8Array {
-    const { kernel, format, random } = this.#options;
-    const randomSuffix = new Uint8Array(32);
-    random(randomSuffix);
-    const [localIndex, ...others] = buildIndex(pack.entries, {
-      version: format().indexVersion,
-      randomSuffix,
-    });
-    invariant(localIndex !== undefined && others.length === 0, 'a pack has one recovery index');
-    const padding = paddingLength(pack.length);
-    // The recovery index is sealed under its whole hash, unlike everything else.
-    const iv = kernel.parts.hash.hash(localIndex);
-    const sealedLength = kernel.sealedLength(localIndex.length);
-    const postamble = encodePostamble({
-      iv,
-      localIndexOffset: pack.length + padding,
-      localIndexLength: sealedLength,
-    });
-    const trailer = new Uint8Array(padding + sealedLength + postamble.length);
-    random(trailer.subarray(0, padding));
-    kernel.sealItemInto(localIndex, iv, trailer.subarray(padding, padding + sealedLength));
-    trailer.set(postamble, padding + sealedLength);
-    return trailer;
   }
 }
 

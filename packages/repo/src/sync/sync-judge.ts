@@ -2,10 +2,8 @@ import type { BlobID } from '../blob/storage.ts';
 import { packExtents } from '../content/contents-by-pack.ts';
 import { createContentKernel } from '../content/create-kernel.ts';
 import { BlobSealer } from '../content/indexblob/blob-sealing.ts';
-import { parsePostamble } from '../content/pack-layout.ts';
 import type { OpenRepository } from '../repository.ts';
 import { verifyBlob } from '../verification/verify-blob.ts';
-import { isPack } from './sync-plan.ts';
 
 /** What an open repository knows of its own blobs. */
 export interface SyncJudge {
@@ -21,7 +19,6 @@ export async function createSyncJudge(repository: OpenRepository): Promise<SyncJ
   const parts = { kernel, sealer: new BlobSealer(kernel.parts) };
   return {
     isSound(id, bytes) {
-      if (isPack(id) && parsePostamble(bytes) === undefined) return false;
       const { damage, mended } = verifyBlob(id, bytes, [], parts);
       return damage === undefined && !mended;
     },
