@@ -109,6 +109,10 @@ export class KopiaClient implements AsyncDisposable {
     }
   }
 
+  get configFile(): string {
+    return join(this.#home, 'repository.config');
+  }
+
   /** Standard output. {@link KopiaError} if the exit code is not 0. */
   async run(...args: readonly string[]): Promise<string> {
     return (await this.#run(args)).stdout;
@@ -141,7 +145,7 @@ export class KopiaClient implements AsyncDisposable {
           TZ: 'UTC',
           HOME: home,
           KOPIA_PASSWORD: this.#password,
-          KOPIA_CONFIG_PATH: join(home, 'repository.config'),
+          KOPIA_CONFIG_PATH: this.configFile,
           KOPIA_CACHE_DIRECTORY: join(home, 'cache'),
           KOPIA_LOG_DIR: join(home, 'logs'),
           KOPIA_CHECK_FOR_UPDATES: 'false',

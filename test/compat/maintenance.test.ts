@@ -9,7 +9,9 @@ import {
 } from '@longshore/repo';
 import { diagnoseRepository, maintainRepository } from '@longshore/snapshot';
 import { describe, expect, it } from 'vitest';
+import { createMaintenanceLock } from '@longshore/repo/node';
 import { createSeededRandom } from '../../packages/repo/src/blob/seeded-random.ts';
+import { loadFlock } from '../../packages/repo/src/node/flock.ts';
 import { findKopia, isKopiaMissing, KopiaClient } from '../kopia.ts';
 import { asKopiaRestores, describeTree } from '../local-tree.ts';
 import { LongshoreClient } from '../longshore.ts';
@@ -194,3 +196,26 @@ function order(runs: ReadonlyMap<string, readonly MaintenanceRun[]>): readonly s
     .toSorted(([, [a]], [, [b]]) => Number(a!.start - b!.start))
     .map(([task]) => task);
 }
+
+function isFlockMissing(): boolean {
+  if (loadFlock() !== undefined) return false;
+  console.warn('SKIPPED: 1 test of the maintenance lock beside Kopia: Node cannot call libc.');
+  return true;
+}
+
+describe.skipIf(isKopiaMissing(kopiaBinary, 'the maintenance lock', 1))('the lock', () => {
+  it.skipIf(isFlockMissing())('of longshore makes Kopia leave maintenance to it', async () => {
+    using work = new Workspace('lock');
+    const { kopia } = await createByKopia(work, 3);
+    await using _ = kopia;
+    const runs = async (): Promise<KopiaMaintenanceInfo['schedule']['runs']> =>
+      (await kopia.json<KopiaMaintenanceInfo>('maintenance', 'info')).schedule.runs;
+    const before = await runs();
+    const held = await createMaintenanceLock(kopia.configFile).tryAcquire();
+    await kopia.run('maintenance', 'run', '--full');
+    expect(await runs()).toEqual(before);
+    await held![Symbol.asyncDispose]();
+    await kopia.run('maintenance', 'run', '--full');
+    expect(await runs()).not.toEqual(before);
+  });
+});

@@ -228,6 +228,7 @@ export type {
 } from './repository-contract.ts';
 export {
   syncStorages,
+  type KeptBlob,
   type SyncEvent,
   type SyncOptions,
   type SyncResult,

@@ -10,7 +10,7 @@ import type { ContentKernel } from './content/content-kernel.ts';
 import type { ContentReader } from './content/content-reader.ts';
 import type { BlobSealer } from './content/indexblob/blob-sealing.ts';
 import type { IndexBlobManager } from './content/indexblob/index-blob-manager.ts';
-import { PackBuffers, PackWriter } from './content/pack-writer.ts';
+import { PackBuffers, PackWriter, type PackWriterOptions } from './content/pack-writer.ts';
 import { SessionContents } from './content/session-contents.ts';
 import { createSessionID } from './content/session-id.ts';
 import type { BatchSession } from './content/write-batch.ts';
@@ -314,7 +314,8 @@ function sessionOptions(
       await committed.refreshIfStale();
     },
     canCompress: (name) => parts.compressors.byName(name).compress !== undefined,
-    startSession: (signal) => startSession(parts, buffers, options, signal),
+    startSession: (takeDeletions, signal) =>
+      startSession(parts, buffers, { ...options, takeDeletions, signal }),
     isStored: options.isStored,
     commitsAlone: !buffers.holdsTwoBatches,
     stagingBuffers: engine.plan?.staging,
@@ -326,9 +327,10 @@ function sessionOptions(
 async function startSession(
   parts: WritableParts,
   buffers: PackBuffers,
-  options: WriteSessionOptions,
-  signal: AbortSignal | undefined,
+  options: Omit<WriteSessionOptions, 'signal'> &
+    Pick<PackWriterOptions, 'takeDeletions' | 'signal'>,
 ): Promise<BatchSession> {
+  const { signal, takeDeletions } = options;
   const { storage, sealer, clock, random, identity, kernel, formatManager } = parts;
   const now = clock();
   const sessionID = createSessionID(now, random);
@@ -354,6 +356,7 @@ async function startSession(
       buffers,
       random,
       sessionID,
+      takeDeletions,
       onUploaded: options.onUpload,
       signal,
     }),

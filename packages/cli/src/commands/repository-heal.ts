@@ -26,7 +26,8 @@ export const command: Command = defineCommand({
   summary: 'Mend packs that are missing, cut or damaged.',
   details:
     'Bytes come from error correction, where the repository has it, and from a copy of the repository. What nobody has\n' +
-    'any more is named: each file of each snapshot. A pack is only replaced by a better one, and is read back.',
+    'any more is named: each file of each snapshot. A recovery index that is cut off or damaged is made anew from the\n' +
+    'index where no copy has it. A pack is only replaced by a better one, and is read back.',
   flags: {
     from: text('A copy of the repository: its folder, or the connection file of another client.'),
     'read-packs': flag('Read every pack: finds flipped bits too.', { default: true }),
@@ -109,7 +110,8 @@ function healProgress({ log, progress }: CommandContext): (event: HealEvent) => 
     } else {
       const { packBlobID, problem, rewritten, lost } = event;
       const outcome = rewritten ? (lost.length > 0 ? 'mended in part' : 'mended') : 'not mended';
-      log.warning(`pack ${packBlobID}: ${problem}, ${outcome}`);
+      const what = problem === 'recovery-index' ? 'recovery index damaged or cut off' : problem;
+      log.warning(`pack ${packBlobID}: ${what}, ${outcome}`);
       for (const { info, error } of lost) {
         log.debug(`content ${info.contentID} is lost: ${describeError(error)}`);
       }

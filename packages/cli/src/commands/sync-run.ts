@@ -1,8 +1,9 @@
-import { syncStorages, type SyncEvent } from '@longshore/repo';
+import { syncStorages, type KeptBlob, type SyncEvent } from '@longshore/repo';
 import type { StorageConfig } from '../config/connection-config.ts';
 import { openStorage } from '../connection/open-storage.ts';
 import { withRepository } from '../connection/with-repository.ts';
 import type { CommandContext } from '../context.ts';
+import { SilentFailure } from '../exit-codes.ts';
 import { flag, type Flags, type FlagValues } from '../grammar/flag.ts';
 import { integer } from '../grammar/value-flags.ts';
 import { formatBytes } from '../output/units.ts';
@@ -10,7 +11,7 @@ import { formatBytes } from '../output/units.ts';
 /** Flags of `repository sync-to`, whatever it copies to. */
 export const SYNC_FLAGS = {
   update: flag('Copy blobs again that are newer than their copies.', { default: true }),
-  delete: flag('Delete what the repository does not have.'),
+  delete: flag('Delete what the repository neither has nor names.'),
   'dry-run': flag('Say what would be copied and deleted.', { short: 'n' }),
   parallel: integer('Blobs copied at once.', { default: 1 }),
   'must-exist': flag('Fail unless there is a copy already.'),
@@ -31,7 +32,8 @@ export async function runSync(
     log.info(`Synchronizing repositories:\n  Source:      ${storage.displayName}`);
     log.info(`  Destination: ${destination.displayName}`);
     const report = new SyncReport(context);
-    const { copied, deleted } = await syncStorages(storage, destination, {
+    const { copied, deleted, kept } = await syncStorages(storage, destination, {
+      repository,
       update: flags.update,
       delete: flags.delete,
       dryRun: flags['dry-run'],
@@ -43,12 +45,25 @@ export async function runSync(
       onEvent: (event) => report.onEvent(event),
     });
     progress.clear();
-    if (flags['dry-run']) return;
-    const gone =
-      deleted.blobs === 0 ? '' : `, deleted ${deleted.blobs} (${formatBytes(deleted.bytes)})`;
-    log.info(`Copied ${copied.blobs} blobs (${formatBytes(copied.bytes)})${gone}.`);
+    if (!flags['dry-run']) {
+      const gone =
+        deleted.blobs === 0 ? '' : `, deleted ${deleted.blobs} (${formatBytes(deleted.bytes)})`;
+      log.info(`Copied ${copied.blobs} blobs (${formatBytes(copied.bytes)})${gone}.`);
+    }
+    if (kept.length === 0) return;
+    log.error(
+      `longshore: ${kept.length} blobs of the repository are lost or damaged and were kept in the copy; ` +
+        '`repository heal --from` mends packs out of it',
+    );
+    throw new SilentFailure('blobs of the source are lost or damaged');
   });
 }
+
+const KEPT: Readonly<Record<KeptBlob['problem'], string>> = {
+  damaged: 'damaged in the repository',
+  lost: 'missing from the repository, whose index names it',
+  unlisted: 'missing from the listing of the repository, which has it',
+};
 
 class SyncReport {
   readonly #context: CommandContext;
@@ -82,6 +97,8 @@ class SyncReport {
       );
     } else if (event.type === 'times-unsupported') {
       log.warning('The destination does not take times: copies have those of the copying.');
+    } else if (event.type === 'kept') {
+      log.warning(`${event.blob.id}: ${KEPT[event.problem]}; the copy keeps its own`);
     } else log.debug(`${event.type} ${event.blob.id}`);
   }
 }

@@ -137,7 +137,7 @@ export async function createContentWorld(options: ContentWorldOptions = {}): Pro
         signal: writer.signal,
         commitsAlone: !buffers.holdsTwoBatches,
         events: writer.onHashed === undefined ? {} : { onHashed: writer.onHashed },
-        startSession: async (signal) => {
+        startSession: async (takeDeletions, signal) => {
           const now = time.clock();
           const id = createSessionID(now, random);
           const marker = await putSessionMarker(
@@ -154,6 +154,7 @@ export async function createContentWorld(options: ContentWorldOptions = {}): Pro
             buffers,
             random,
             sessionID: id,
+            takeDeletions,
             signal,
           });
           return { sessionID: id, packs, end: () => deleteSessionMarkers(own, [marker]) };

@@ -1,16 +1,18 @@
 import type { AbortOptions } from '../blob/storage.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { Pool, type PooledItem } from '../parallel.ts';
-import { contentPrefix, type ContentID } from './content-id.ts';
+import type { ContentID } from './content-id.ts';
 import type { ContentInfo } from './content-info.ts';
 import type { ContentPreparer, SealedContent, UnsealedContent } from './content-preparer.ts';
-import type { PackKind, PackRegion, PackWriter } from './pack-writer.ts';
+import { packKind, type PackRegion, type PackWriter } from './pack-writer.ts';
 
 /** A content to be sealed into a pack, and the time that its index entry gets. */
 export interface NewContent extends UnsealedContent {
   readonly contentID: ContentID;
   readonly timestampSeconds: number;
 }
+
+type OnSealed = (infos: readonly ContentInfo[]) => readonly ContentInfo[];
 
 export interface PackFillerOptions {
   readonly preparer: ContentPreparer;
@@ -32,15 +34,18 @@ export class PackFiller {
     );
   }
 
-  /** Seals contents of one kind of pack in order. `onSealed` gets the entries of those that lie in a pack. */
+  /**
+   * Seals contents of one kind of pack in order. `onSealed` gets the entries of those that lie in a pack and says
+   * what the pack's recovery index is to hold of them: the same that the index will.
+   */
   async fill(
     packs: PackWriter,
     contents: readonly NewContent[],
-    onSealed: (infos: readonly ContentInfo[]) => void,
+    onSealed: OnSealed,
     options: AbortOptions,
   ): Promise<void> {
     for (const group of this.#groups(contents)) {
-      onSealed(await this.#fillGroup(packs, group, options));
+      await this.#fillGroup(packs, group, onSealed, options);
     }
   }
 
@@ -71,24 +76,29 @@ export class PackFiller {
   async #fillGroup(
     packs: PackWriter,
     group: readonly NewContent[],
+    onSealed: OnSealed,
     options: AbortOptions,
-  ): Promise<readonly ContentInfo[]> {
+  ): Promise<void> {
     const { preparer } = this.#options;
-    const kind: PackKind = contentPrefix(group[0]!.contentID) === '' ? 'p' : 'q';
+    const kind = packKind(group[0]!.contentID);
     const room = group.reduce((sum, { data }) => sum + preparer.sealedLength(data.length), 0);
     if (group.every(({ compressor }) => compressor === undefined)) {
       const region = await packs.reserve(kind, room, options);
-      return this.#fillRegion(region, group, () => preparer.seal(group, region.bytes, options));
+      const seal = (): Promise<readonly SealedContent[]> =>
+        preparer.seal(group, region.bytes, options);
+      await this.#fillRegion(region, group, seal, onSealed);
+      return;
     }
     const staging = await this.#stagingBuffer(room, options);
     try {
       const sealed = await preparer.seal(group, staging.item, options);
       const length = sealed.reduce((sum, one) => sum + one.length, 0);
       const region = await packs.reserve(kind, length, options);
-      return await this.#fillRegion(region, group, async () => {
+      const copy = async (): Promise<readonly SealedContent[]> => {
         preparer.slots.copy(staging.item.subarray(0, length), region.bytes);
         return sealed;
-      });
+      };
+      await this.#fillRegion(region, group, copy, onSealed);
     } finally {
       staging.release();
     }
@@ -103,11 +113,11 @@ export class PackFiller {
     region: PackRegion,
     group: readonly NewContent[],
     seal: () => Promise<readonly SealedContent[]>,
-  ): Promise<readonly ContentInfo[]> {
+    onSealed: OnSealed,
+  ): Promise<void> {
     let infos: readonly ContentInfo[] | undefined;
     try {
-      infos = this.#entries(region, group, await seal());
-      return infos;
+      infos = onSealed(this.#entries(region, group, await seal()));
     } finally {
       if (infos === undefined) region.abandon();
       else region.commit(infos);

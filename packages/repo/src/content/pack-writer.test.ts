@@ -32,6 +32,7 @@ function packWriter(
     buffers: packBuffers(),
     random: seededRandomSource(5),
     sessionID: 's0123456789abcdef147',
+    takeDeletions: () => [],
     ...overrides,
   });
 }

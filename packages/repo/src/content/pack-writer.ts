@@ -4,15 +4,23 @@ import type { RandomSource } from '../clock.ts';
 import { invariant, LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { Budget, Pool, type PooledItem } from '../parallel.ts';
+import { contentPrefix, type ContentID } from './content-id.ts';
 import type { ContentInfo } from './content-info.ts';
 import type { ContentKernel } from './content-kernel.ts';
-import { buildIndex } from './index/index-builder.ts';
-import { encodePostamble, paddingLength, PREAMBLE_LENGTH } from './pack-layout.ts';
+import { PREAMBLE_LENGTH } from './pack-layout.ts';
+import { encodePackTrailer } from './pack-trailer.ts';
 
 /** `p`: file data; `q`: contents with a prefix. */
 export type PackKind = 'p' | 'q';
 
-/** A pack is closed early at this many contents, which bounds its recovery index. */
+export function packKind(id: ContentID): PackKind {
+  return contentPrefix(id) === '' ? 'p' : 'q';
+}
+
+/** Deletions of contents of a kind since the last call, wherever those lie: once taken they are the caller's. */
+export type TakeDeletions = (kind: PackKind) => readonly ContentInfo[];
+
+/** A pack is closed early at this many contents, which bounds its recovery index but for the deletions of a session. */
 const MAX_CONTENTS_PER_PACK = 100_000;
 
 /** Offsets in packs must stay below this. Source: docs/format/pack.md. */
@@ -98,6 +106,11 @@ export interface PackWriterOptions {
   readonly buffers: PackBuffers;
   readonly random: RandomSource;
   readonly sessionID: string;
+  /**
+   * Asked when a pack with contents is complete: deletions go into recovery indexes with what was stored beside
+   * them, as Kopia's do. Deletions alone make no pack.
+   */
+  readonly takeDeletions: TakeDeletions;
   readonly onUploaded?: ((length: number) => void) | undefined;
   /** Stops uploads, and with them the session. */
   readonly signal?: AbortSignal | undefined;
@@ -105,6 +118,7 @@ export interface PackWriterOptions {
 
 interface OpenPack {
   readonly id: BlobID;
+  readonly kind: PackKind;
   readonly buffer: Uint8Array;
   readonly release: () => void;
   length: number;
@@ -271,6 +285,7 @@ export class PackWriter {
     random(name);
     const pack: OpenPack = {
       id: parseBlobID(`${kind}${encodeHex(name)}-${sessionID}`),
+      kind,
       buffer,
       release,
       length: headerLength,
@@ -287,6 +302,7 @@ export class PackWriter {
       this.#drop(pack);
       return;
     }
+    for (const deletion of this.#options.takeDeletions(pack.kind)) pack.entries.push(deletion);
     const upload: Promise<void> = this.#store(pack)
       .catch((error: unknown) => {
         this.#fail(error);
@@ -310,39 +326,19 @@ export class PackWriter {
     const signal = anySignal(this.#stopped.signal, this.#options.signal);
     const release = await buffers.uploads.acquire(1, { signal });
     try {
-      const trailer = this.#encodeTrailer(pack);
+      const { kernel, format, random } = this.#options;
+      const { indexVersion } = format();
+      const trailer = encodePackTrailer(pack.length, pack.entries, {
+        kernel,
+        random,
+        indexVersion,
+      });
       const data = [pack.buffer.subarray(0, pack.length), trailer];
       await storage.putBlob(pack.id, data, { signal });
       onUploaded?.(pack.length + trailer.length);
     } finally {
       release();
     }
-  }
-
-  /** padding || sealed recovery index || postamble. Source: docs/format/pack.md. */
-  #encodeTrailer(pack: OpenPack): Uint8Array {
-    const { kernel, format, random } = this.#options;
-    const randomSuffix = new Uint8Array(32);
-    random(randomSuffix);
-    const [localIndex, ...others] = buildIndex(pack.entries, {
-      version: format().indexVersion,
-      randomSuffix,
-    });
-    invariant(localIndex !== undefined && others.length === 0, 'a pack has one recovery index');
-    const padding = paddingLength(pack.length);
-    // The recovery index is sealed under its whole hash, unlike everything else.
-    const iv = kernel.parts.hash.hash(localIndex);
-    const sealedLength = kernel.sealedLength(localIndex.length);
-    const postamble = encodePostamble({
-      iv,
-      localIndexOffset: pack.length + padding,
-      localIndexLength: sealedLength,
-    });
-    const trailer = new Uint8Array(padding + sealedLength + postamble.length);
-    random(trailer.subarray(0, padding));
-    kernel.sealItemInto(localIndex, iv, trailer.subarray(padding, padding + sealedLength));
-    trailer.set(postamble, padding + sealedLength);
-    return trailer;
   }
 }
 

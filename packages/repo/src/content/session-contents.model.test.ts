@@ -5,7 +5,13 @@ import { encodeUtf8, equalBytes } from '../bytes.ts';
 import { NANOSECONDS_PER_SECOND } from '../clock.ts';
 import { hasCode } from '../errors.ts';
 import type { FormatVersion } from '../format/parameters.ts';
-import { makeContentID, type ContentID, type ContentPrefix } from './content-id.ts';
+import {
+  encodeContentKey,
+  makeContentID,
+  type ContentID,
+  type ContentPrefix,
+} from './content-id.ts';
+import type { ContentInfo } from './content-info.ts';
 import {
   createContentWorld,
   seededBytes,
@@ -13,6 +19,7 @@ import {
   type ContentWorld,
 } from './content-world.ts';
 import type { ContentReader } from './content-reader.ts';
+import { recoverPackIndex } from './index/recover.ts';
 import type { SessionContents } from './session-contents.ts';
 
 const SECOND = NANOSECONDS_PER_SECOND;
@@ -194,6 +201,7 @@ class Simulation {
       seen.add(id);
     });
     assert.equal(seen.size, this.#committed.size);
+    await this.#checkRecovery(committed.iterateContents());
     for (const { writer } of this.#writers) await writer[Symbol.asyncDispose]();
     // A marker of which nobody knew that it was stored is all that may stay behind.
     const inDoubt = this.#world.storage.struck.map(({ target }) => target);
@@ -202,6 +210,17 @@ class Simulation {
       markers.filter((id) => !inDoubt.includes(id)),
       [],
     );
+  }
+
+  /** The pack of a live content knows its entry as the index does. */
+  async #checkRecovery(infos: Iterable<ContentInfo>): Promise<void> {
+    const { memory, sealer, kernel } = this.#world;
+    const v1Overhead = kernel.parts.cipher.overhead;
+    for (const info of infos) {
+      const pack = await memory.getMetadata(info.packBlobID);
+      const index = await recoverPackIndex(memory, pack, sealer, { v1Overhead });
+      assert.deepEqual(index.find(encodeContentKey(info.contentID)), info);
+    }
   }
 
   #checkEntries(

@@ -24,6 +24,7 @@ import type { IterateContentsOptions, ReadContentsOptions } from './content-read
 import { buildIndex } from './index/index-builder.ts';
 import { PendingIndex } from './index/pending-index.ts';
 import { PackFiller, type NewContent } from './pack-filler.ts';
+import type { TakeDeletions } from './pack-writer.ts';
 import { WriteBatch, type BatchSession } from './write-batch.ts';
 
 /** Kopia's interval after which pending index entries are committed before more contents are added. */
@@ -54,7 +55,10 @@ export interface SessionContentsOptions {
   /** False: this platform only reads what the compressor wrote. */
   readonly canCompress: (name: CompressorName) => boolean;
   /** Stores the session's marker and makes its pack writer. */
-  readonly startSession: (signal: AbortSignal | undefined) => Promise<BatchSession>;
+  readonly startSession: (
+    takeDeletions: TakeDeletions,
+    signal: AbortSignal | undefined,
+  ) => Promise<BatchSession>;
   readonly events?: ContentWriteEvents;
   /** False: an index names the content and the storage has lost it, so that it is stored again. Default: always true. */
   readonly isStored?: ((info: ContentInfo) => boolean) | undefined;
@@ -286,7 +290,9 @@ export class SessionContents implements ContentManager {
 
   #newBatch(): WriteBatch {
     const { startSession, signal } = this.#options;
-    return new WriteBatch(new PendingIndex(), () => startSession(signal));
+    return new WriteBatch(new PendingIndex(), (takeDeletions) =>
+      startSession(takeDeletions, signal),
+    );
   }
 
   #nowSeconds(): number {
@@ -303,11 +309,8 @@ export class SessionContents implements ContentManager {
   }
 
   #markDeleted(info: ContentInfo): void {
-    this.#batch.entries.put({
-      ...info,
-      deleted: true,
-      timestampSeconds: this.#timestampAfter(info),
-    });
+    const timestampSeconds = this.#timestampAfter(info);
+    this.#batch.putDeletion({ ...info, deleted: true, timestampSeconds });
   }
 
   /** Now, but later than the entry that a new one is to replace. */
@@ -412,11 +415,12 @@ export class SessionContents implements ContentManager {
     let storedCount = 0;
     try {
       const { packs } = await batch.session();
-      const onSealed = (infos: readonly ContentInfo[]): void => {
+      const onSealed = (infos: readonly ContentInfo[]): readonly ContentInfo[] => {
         for (const info of infos) {
           batch.entries.put(info);
           contents[storedCount++]!.settle(true);
         }
+        return infos;
       };
       await this.#filler.fill(packs, contents, onSealed, abortOptions(signal));
       await this.#rememberMetadata(batch, contents);
@@ -463,7 +467,7 @@ export class SessionContents implements ContentManager {
       const { packs } = await batch.session();
       const compressor = this.#writableCompressor(source.compressionHeaderID);
       const content = { contentID: id, data, hash: hash!, compressor, timestampSeconds: 0 };
-      const onSealed = ([copy]: readonly ContentInfo[]): void => {
+      const onSealed = ([copy]: readonly ContentInfo[]): readonly ContentInfo[] => {
         // What became of the content meanwhile counts, not what it was at the start.
         const latest = this.contentInfo(id) ?? source;
         const deleted = isDeleted(latest);
@@ -471,7 +475,9 @@ export class SessionContents implements ContentManager {
         const timestampSeconds = deleted
           ? latest.timestampSeconds + 1
           : this.#timestampAfter(latest);
-        batch.entries.put({ ...copy!, deleted, timestampSeconds });
+        const entry = { ...copy!, deleted, timestampSeconds };
+        batch.entries.put(entry);
+        return [entry];
       };
       await this.#filler.fill(packs, [content], onSealed, options);
     } finally {

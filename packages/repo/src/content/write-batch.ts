@@ -2,7 +2,7 @@ import type { EpochNanoseconds } from '../clock.ts';
 import { invariant } from '../errors.ts';
 import type { ContentInfo } from './content-info.ts';
 import type { PendingIndex } from './index/pending-index.ts';
-import type { PackWriter } from './pack-writer.ts';
+import { packKind, type PackKind, type PackWriter, type TakeDeletions } from './pack-writer.ts';
 
 /** A write session: its marker is stored, its packs are being filled. */
 export interface BatchSession {
@@ -19,15 +19,20 @@ export interface BatchSession {
 export class WriteBatch {
   /** Uncommitted entries, deletions included. */
   readonly entries: PendingIndex;
+  /** Rows of deletions that no pack's recovery index holds yet. */
+  readonly #deletions: Record<PackKind, number[]> = { p: [], q: [] };
   /** When its first change came. */
   began: EpochNanoseconds | undefined;
-  readonly #startSession: () => Promise<BatchSession>;
+  readonly #startSession: (takeDeletions: TakeDeletions) => Promise<BatchSession>;
   #starting: Promise<BatchSession> | undefined;
   #started: BatchSession | undefined;
   #writers = 0;
   #idle: (() => void)[] = [];
 
-  constructor(entries: PendingIndex, startSession: () => Promise<BatchSession>) {
+  constructor(
+    entries: PendingIndex,
+    startSession: (takeDeletions: TakeDeletions) => Promise<BatchSession>,
+  ) {
     this.entries = entries;
     this.#startSession = startSession;
   }
@@ -41,6 +46,11 @@ export class WriteBatch {
   session(): Promise<BatchSession> {
     this.#starting ??= this.#start();
     return this.#starting;
+  }
+
+  /** Adds an entry that makes a content deleted; it goes into the recovery index of the next pack of its kind, too. */
+  putDeletion(info: ContentInfo): void {
+    this.#deletions[packKind(info.contentID)].push(this.entries.put(info));
   }
 
   /** The batch is not committed before the returned function is called. */
@@ -77,11 +87,17 @@ export class WriteBatch {
 
   async #start(): Promise<BatchSession> {
     try {
-      this.#started = await this.#startSession();
+      this.#started = await this.#startSession((kind) => this.#takeDeletions(kind));
       return this.#started;
     } catch (error) {
       this.#starting = undefined;
       throw error;
     }
+  }
+
+  /** A content that was stored again meanwhile stands in its new pack's recovery index. */
+  #takeDeletions(kind: PackKind): readonly ContentInfo[] {
+    const rows = this.#deletions[kind].splice(0);
+    return rows.map((row) => this.entries.entryAt(row)).filter(({ deleted }) => deleted);
   }
 }

@@ -6,9 +6,11 @@ import { createSystemClock } from '../clock.ts';
 import type { ContentInfo } from '../content/content-info.ts';
 import { StoredPacks } from '../content/stored-packs.ts';
 import { createRepository } from '../create.ts';
+import { createIndexInspector } from '../index-inspector.ts';
 import { portableAlgorithms } from '../portable-algorithms.ts';
 import { writeSession, type OpenWritableRepository } from '../repository.ts';
 import { syncStorages } from '../sync/sync-storages.ts';
+import { verifyRotating } from '../verification/rotating-verification.ts';
 import { healRepository, type HealOptions } from './heal-repository.ts';
 
 const clock = createSystemClock();
@@ -58,6 +60,15 @@ async function heal(options: HealOptions = {}) {
   return healRepository(repository, { replica, ...options });
 }
 
+/** What a verification of every byte names. */
+async function damagedBlobs(): Promise<readonly BlobID[]> {
+  const { damaged } = await verifyRotating(repository, {
+    withinSeconds: 1,
+    budgetBytes: Number.MAX_SAFE_INTEGER,
+  });
+  return damaged.map(({ blobID }) => blobID);
+}
+
 async function expectSound(): Promise<void> {
   for (const { contentID } of entries()) await repository.contents.getContent(contentID);
 }
@@ -97,6 +108,54 @@ describe('healing', () => {
     await flip(replica, entries()[1]!);
     expect((await heal({ readPacks: true })).packs).toMatchObject([{ rewritten: true, lost: [] }]);
     await expectSound();
+  });
+
+  const cutTail = (bytes: Uint8Array): Uint8Array => bytes.slice(0, -60);
+  const flipTail = (bytes: Uint8Array): Uint8Array => {
+    bytes[bytes.length - 120]! ^= 1;
+    return bytes;
+  };
+
+  it.each([
+    ['cut off', cutTail],
+    ['damaged', flipTail],
+  ])('takes the recovery index from the replica where it is %s', async (_, spoil) => {
+    const whole = await storage.getBlob(packID());
+    await storage.putBlob(packID(), spoil(whole.slice()));
+    expect(await damagedBlobs()).toEqual([packID()]);
+    expect((await heal({ readPacks: true })).packs).toMatchObject([
+      { problem: 'recovery-index', rewritten: true, lost: [] },
+    ]);
+    expect(await storage.getBlob(packID())).toEqual(whole);
+    expect(await damagedBlobs()).toEqual([]);
+  });
+
+  it('makes a recovery index anew from the index where nobody has one', async () => {
+    const whole = await storage.getBlob(packID());
+    for (const [own, others] of [
+      [cutTail, undefined],
+      [flipTail, cutTail],
+    ] as const) {
+      await storage.putBlob(packID(), own(whole.slice()));
+      if (others !== undefined) await replica.putBlob(packID(), others(whole.slice()));
+      const from = others === undefined ? undefined : replica;
+      expect((await heal({ readPacks: true, replica: from })).packs).toMatchObject([
+        { problem: 'recovery-index', rewritten: true, lost: [] },
+      ]);
+      const { formatManager } = repository;
+      const inspector = await createIndexInspector({ storage, formatManager });
+      const recovered = await inspector.recoverEntries(await storage.getMetadata(packID()));
+      expect([...recovered]).toEqual(entries());
+      expect(await damagedBlobs()).toEqual([]);
+    }
+  });
+
+  it('joins contents and a recovery index that are sound in different copies', async () => {
+    const whole = await storage.getBlob(packID());
+    await storage.putBlob(packID(), cutTail(whole));
+    await flip(replica, entries()[0]!);
+    expect((await heal({ readPacks: true })).packs).toMatchObject([{ rewritten: true, lost: [] }]);
+    expect(await storage.getBlob(packID())).toEqual(whole);
   });
 
   it('names what nobody has any more, and keeps what it has', async () => {

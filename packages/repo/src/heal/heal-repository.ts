@@ -1,4 +1,4 @@
-import { encodeHex, equalBytes } from '../bytes.ts';
+import { concatBytes, encodeHex, equalBytes } from '../bytes.ts';
 import type { AbortOptions, BlobID, BlobReader } from '../blob/storage.ts';
 import type { ContentInfo } from '../content/content-info.ts';
 import type { ContentKernel } from '../content/content-kernel.ts';
@@ -6,6 +6,8 @@ import { contentsByPack, packExtents } from '../content/contents-by-pack.ts';
 import { createContentKernel } from '../content/create-kernel.ts';
 import { StoredPacks } from '../content/stored-packs.ts';
 import { CorruptDataError, hasCode, LongshoreError } from '../errors.ts';
+import { encodePackTrailer } from '../content/pack-trailer.ts';
+import { webRandomSource } from '../clock.ts';
 import { FORMAT_BLOB_ID, parseFormatBlob } from '../format/format-blob.ts';
 import { forEachLimit } from '../parallel.ts';
 import type { OpenWritableRepository } from '../repository.ts';
@@ -15,6 +17,7 @@ import {
   type LostContent,
   type PackExamination,
 } from './examine-pack.ts';
+import { readRecoveryIndex, type RecoveryIndex } from './read-recovery-index.ts';
 
 /** Packs whose index entries are held at once, when all are read: bounds memory to some million entries. */
 const PACKS_PER_ROUND = 256;
@@ -22,12 +25,15 @@ const PACKS_PER_ROUND = 256;
 /** Index entries say at most so many bytes; a pack that claims more is not read. */
 const MAX_PACK_LENGTH = 2 ** 30;
 
-export type PackProblem = 'missing' | 'short' | 'damaged' | 'mended';
+/**
+ * `short`: contents are cut off. `recovery-index`: every content is sound, but the pack's own index is cut off or damaged.
+ * `mended`: error correction still gave every byte.
+ */
+export type PackProblem = 'missing' | 'short' | 'damaged' | 'recovery-index' | 'mended';
 
 /** One pack that was not as it should be. */
 export interface HealedPack {
   readonly packBlobID: BlobID;
-  /** `mended`: error correction still gave every byte. */
   readonly problem: PackProblem;
   /** It was written anew, or would be. */
   readonly rewritten: boolean;
@@ -60,7 +66,8 @@ export interface HealResult {
 
 /**
  * Finds packs that are missing, short or damaged and writes them anew out of what error correction and a replica give.
- * A pack is only replaced by one that holds more sound contents, and is read back. INVALID_ARGUMENT if the replica is
+ * A recovery index that nobody has any more is made anew from the index. A pack is only replaced by one that holds
+ * more that is sound, and is read back. INVALID_ARGUMENT if the replica is
  * another repository.
  */
 export async function healRepository(
@@ -91,6 +98,7 @@ async function checkReplica(
 /** Bytes of a pack and what is in them. */
 interface PackCopy extends PackExamination {
   readonly bytes: Uint8Array;
+  readonly recoveryIndex: RecoveryIndex['state'];
 }
 
 class Healing {
@@ -144,10 +152,12 @@ class Healing {
       replica === undefined || problem === 'mended'
         ? undefined
         : await this.#read(replica, packBlobID, infos, signal);
-    const best = combine(own, other, this.#kernel, infos);
-    const lostBefore = own?.lost.length ?? infos.length;
-    const isBetter =
-      best !== undefined && (best.lost.length < lostBefore || (own?.patches.length ?? 0) > 0);
+    const best = this.#withRecoveryIndex(
+      packBlobID,
+      this.#combine(packBlobID, own, other, infos),
+      infos,
+    );
+    const isBetter = best !== undefined && isBetterThan(best, own, infos.length);
     if (isBetter && !dryRun) await this.#write(packBlobID, best.bytes, signal);
     const lost = best?.lost ?? infos.map((info) => ({ info, error: missingPack(info) }));
     const healed = { packBlobID, problem, rewritten: isBetter, lost };
@@ -166,11 +176,67 @@ class Healing {
       const { length } = await storage.getMetadata(id, { signal });
       if (length > MAX_PACK_LENGTH) return undefined;
       const bytes = await storage.getBlob(id, { signal });
-      return { bytes, ...examinePack(this.#kernel, bytes, infos) };
+      return this.#examine(id, bytes, infos);
     } catch (error) {
       if (hasCode(error, 'BLOB_NOT_FOUND')) return undefined;
       throw error;
     }
+  }
+
+  #examine(id: BlobID, bytes: Uint8Array, infos: readonly ContentInfo[]): PackCopy {
+    const recoveryIndex = readRecoveryIndex(this.#kernel, id, bytes).state;
+    return { bytes, recoveryIndex, ...examinePack(this.#kernel, bytes, infos) };
+  }
+
+  /**
+   * The best that can be made of two copies: the one with a sound recovery index, and so with all of its bytes, else
+   * the one with fewer losses, with what it lacks out of the other one.
+   */
+  #combine(
+    id: BlobID,
+    own: PackCopy | undefined,
+    other: PackCopy | undefined,
+    infos: readonly ContentInfo[],
+  ): PackCopy | undefined {
+    if (own === undefined || other === undefined) return this.#mended(id, own ?? other, infos);
+    const isOwnBase =
+      own.recoveryIndex === other.recoveryIndex
+        ? own.lost.length < other.lost.length
+        : own.recoveryIndex === 'sound';
+    const [base, giver] = isOwnBase ? [own, other] : [other, own];
+    const lostByGiver = new Set(giver.lost.map(({ info }) => info));
+    const giverBytes = patchedPack(giver.bytes, giver.patches);
+    const given = base.lost
+      .filter(({ info }) => !lostByGiver.has(info))
+      .filter(({ info }) => info.packOffset + info.packedLength <= base.bytes.length)
+      .map(({ info: { packOffset: offset, packedLength } }) => ({
+        offset,
+        bytes: giverBytes.subarray(offset, offset + packedLength),
+      }));
+    return this.#mended(id, { ...base, patches: [...base.patches, ...given] }, infos);
+  }
+
+  /** Examined again: what is written is what was found sound. */
+  #mended(
+    id: BlobID,
+    copy: PackCopy | undefined,
+    infos: readonly ContentInfo[],
+  ): PackCopy | undefined {
+    if (copy === undefined || copy.patches.length === 0) return copy;
+    return this.#examine(id, patchedPack(copy.bytes, copy.patches), infos);
+  }
+
+  /** Where every content is sound the index says as much as the recovery index did. Behind all that is there: it may be of use. */
+  #withRecoveryIndex(
+    id: BlobID,
+    copy: PackCopy | undefined,
+    infos: readonly ContentInfo[],
+  ): PackCopy | undefined {
+    if (copy === undefined || copy.recoveryIndex === 'sound' || copy.lost.length > 0) return copy;
+    const { indexVersion } = this.#repository.formatManager.current();
+    const parts = { kernel: this.#kernel, random: webRandomSource, indexVersion };
+    const trailer = encodePackTrailer(copy.bytes.length, infos, parts);
+    return this.#examine(id, concatBytes([copy.bytes, trailer]), infos);
   }
 
   async #write(id: BlobID, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -193,39 +259,15 @@ function problemOf(
     return 'short';
   }
   if (own.lost.length > 0) return 'damaged';
+  if (own.recoveryIndex !== 'sound') return 'recovery-index';
   return own.patches.length > 0 ? 'mended' : undefined;
 }
 
-/** The best that can be made of two copies: the one with fewer losses, with what it lacks out of the other one. */
-function combine(
-  own: PackCopy | undefined,
-  other: PackCopy | undefined,
-  kernel: ContentKernel,
-  infos: readonly ContentInfo[],
-): PackCopy | undefined {
-  if (own === undefined || other === undefined) return mended(own ?? other, kernel, infos);
-  const [base, giver] = own.lost.length < other.lost.length ? [own, other] : [other, own];
-  const lostByGiver = new Set(giver.lost.map(({ info }) => info));
-  const giverBytes = patchedPack(giver.bytes, giver.patches);
-  const given = base.lost
-    .filter(({ info }) => !lostByGiver.has(info))
-    .filter(({ info }) => info.packOffset + info.packedLength <= base.bytes.length)
-    .map(({ info: { packOffset: offset, packedLength } }) => ({
-      offset,
-      bytes: giverBytes.subarray(offset, offset + packedLength),
-    }));
-  return mended({ ...base, patches: [...base.patches, ...given] }, kernel, infos);
-}
-
-/** Examined again: what is written is what was found sound. */
-function mended(
-  copy: PackCopy | undefined,
-  kernel: ContentKernel,
-  infos: readonly ContentInfo[],
-): PackCopy | undefined {
-  if (copy === undefined || copy.patches.length === 0) return copy;
-  const bytes = patchedPack(copy.bytes, copy.patches);
-  return { bytes, ...examinePack(kernel, bytes, infos) };
+function isBetterThan(best: PackCopy, own: PackCopy | undefined, contents: number): boolean {
+  const lostBefore = own?.lost.length ?? contents;
+  if (own === undefined || best.lost.length !== lostBefore) return best.lost.length < lostBefore;
+  if (best.recoveryIndex !== own.recoveryIndex) return best.recoveryIndex === 'sound';
+  return own.patches.length > 0;
 }
 
 function missingPack({ contentID, packBlobID, packOffset }: ContentInfo): CorruptDataError {

@@ -6,13 +6,13 @@ import type { BlobID, BlobMetadata } from '../blob/storage.ts';
  * The format blob comes last of all: without it nobody takes the target for a repository.
  */
 const PHASES = [
-  (id) => /^[pq]/.test(id),
+  isPack,
   (id) => !/^(?:kopia\.|x|n|m|l)/.test(id),
   (id) => /^(?:n|x[nsr])/.test(id),
   (id) => /^[xml]/.test(id),
   (id) => id !== 'kopia.repository',
   () => true,
-] as const satisfies readonly ((id: string) => boolean)[];
+] as const satisfies readonly ((id: BlobID) => boolean)[];
 
 export const SYNC_PHASE_COUNT: number = PHASES.length;
 
@@ -22,6 +22,15 @@ export function syncPhase(id: BlobID): number {
 
 /** Prefixes of blobs that name others: only what was there before packs were listed is sure to have its packs copied. */
 export const NAMING_PREFIXES = ['n', 'x', 'm', 'l'] as const;
+
+export function isPack(id: BlobID): boolean {
+  return /^[pq]/.test(id);
+}
+
+/** Names made of a hash or of chance: such a blob is written once, and two under one name that differ are not both whole. */
+export function isImmutable(id: BlobID): boolean {
+  return /^(?:[pqnmls_]|x[nsr])/.test(id);
+}
 
 export function namesOthers(id: BlobID): boolean {
   return /^[nxml]/.test(id);

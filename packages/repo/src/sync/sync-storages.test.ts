@@ -4,6 +4,7 @@ import { createSystemClock } from '../clock.ts';
 import { createRepository } from '../create.ts';
 import { writeSession } from '../repository.ts';
 import { openRepository } from '../open.ts';
+import type { OpenRepository } from '../repository.ts';
 import { portableAlgorithms } from '../portable-algorithms.ts';
 import { createMemoryStorage, type MemoryStorage } from '../blob/memory-storage.ts';
 import { parseBlobID, type BlobID } from '../blob/storage.ts';
@@ -38,10 +39,32 @@ beforeEach(async () => {
   target = createMemoryStorage({ clock });
 });
 
+async function openSource(): Promise<OpenRepository> {
+  return openRepository({ storage: source, password: PASSWORD, algorithms: portableAlgorithms() });
+}
+
 async function sync(options: SyncOptions = {}): Promise<readonly SyncEvent[]> {
   const events: SyncEvent[] = [];
-  await syncStorages(source, target, { ...options, onEvent: (event) => events.push(event) });
+  const repository = options.delete === true ? await openSource() : undefined;
+  await syncStorages(source, target, {
+    ...(repository === undefined ? {} : { repository }),
+    ...options,
+    onEvent: (event) => events.push(event),
+  });
   return events;
+}
+
+async function nameOf(storage: MemoryStorage, prefix: string): Promise<BlobID> {
+  return parseBlobID((await namesIn(storage)).find((id) => id.startsWith(prefix))!);
+}
+
+/** What a disk leaves of a blob, later. */
+async function spoil(
+  storage: MemoryStorage,
+  id: BlobID,
+  change: (bytes: Uint8Array) => Uint8Array,
+): Promise<void> {
+  await storage.putBlob(id, change((await storage.getBlob(id)).slice()));
 }
 
 function copiedIDs(events: readonly SyncEvent[]): readonly BlobID[] {
@@ -142,6 +165,13 @@ describe('a copied repository', () => {
     expect(await namesIn(target)).toContain(own);
   });
 
+  it('loses nothing where nobody can say what the source needs', async () => {
+    await sync();
+    await expect(syncStorages(source, target, { delete: true })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+  });
+
   it('is left as it is by a dry run', async () => {
     const [planned, ...others] = await sync({ dryRun: true, delete: true });
     expect(planned).toMatchObject({
@@ -150,6 +180,115 @@ describe('a copied repository', () => {
     });
     expect(others).toEqual([]);
     expect(await namesIn(target)).toEqual([]);
+  });
+});
+
+describe('damage of the source', () => {
+  const cut = (bytes: Uint8Array): Uint8Array => bytes.slice(0, 10);
+  const cutTail = (bytes: Uint8Array): Uint8Array => bytes.slice(0, -60);
+  const flip = (bytes: Uint8Array): Uint8Array => {
+    bytes[40]! ^= 1;
+    return bytes;
+  };
+  const flipRecoveryIndex = (bytes: Uint8Array): Uint8Array => {
+    bytes[bytes.length - 60]! ^= 1;
+    return bytes;
+  };
+
+  const damages = { cut, cutTail, flip, flipRecoveryIndex };
+  it.each(Object.keys(damages) as (keyof typeof damages)[])(
+    'of a pack (%s) is not copied over the intact one, and is reported',
+    async (kind) => {
+      await sync();
+      const pack = await nameOf(source, 'p');
+      const whole = await target.getBlob(pack);
+      const repository = await openSource();
+      await spoil(source, pack, damages[kind]);
+      for (const update of [true, false]) {
+        const { copied, kept } = await syncStorages(source, target, { repository, update });
+        // What has the same length is taken for the same unless it is newer.
+        const isSeen = update || kind.startsWith('cut');
+        expect(kept).toEqual(
+          isSeen ? [{ problem: 'damaged', blob: await target.getMetadata(pack) }] : [],
+        );
+        expect(copied.blobs).toBe(0);
+        expect(await target.getBlob(pack)).toEqual(whole);
+      }
+    },
+  );
+
+  it('of an index blob is not copied either', async () => {
+    await sync();
+    const index = await nameOf(source, 'xn');
+    const whole = await target.getBlob(index);
+    const repository = await openSource();
+    await spoil(source, index, flip);
+    expect((await syncStorages(source, target, { repository })).kept).toMatchObject([
+      { problem: 'damaged', blob: { id: index } },
+    ]);
+    expect(await target.getBlob(index)).toEqual(whole);
+  });
+
+  it('is seen by lengths alone where the source is not open', async () => {
+    await sync();
+    const pack = await nameOf(source, 'p');
+    const whole = await target.getBlob(pack);
+    await spoil(source, pack, cut);
+    const events = await sync({ update: false });
+    expect(events.at(-1)).toMatchObject({ type: 'kept', problem: 'damaged', blob: { id: pack } });
+    expect(await target.getBlob(pack)).toEqual(whole);
+  });
+
+  it('does not hinder the repair of a target that is no better', async () => {
+    await sync();
+    const pack = await nameOf(source, 'p');
+    const whole = await source.getBlob(pack);
+    for (const change of [cut, cutTail, (bytes: Uint8Array) => new Uint8Array(bytes.length + 9)]) {
+      await spoil(target, pack, change);
+      const { kept, copied } = await syncStorages(source, target, {
+        repository: await openSource(),
+        update: false,
+      });
+      expect([kept, copied.blobs]).toEqual([[], 1]);
+      expect(await target.getBlob(pack)).toEqual(whole);
+    }
+  });
+
+  it('that lost a pack which its index names does not take it from the copy', async () => {
+    await sync();
+    const pack = await nameOf(source, 'p');
+    const extra = parseBlobID('p0123');
+    await target.putBlob(extra, encodeUtf8('extra'));
+    await source.deleteBlob(pack);
+    for (const dryRun of [true, false]) {
+      const events = await sync({ delete: true, dryRun });
+      expect(events).toContainEqual(
+        expect.objectContaining({
+          type: 'kept',
+          problem: 'lost',
+          blob: await target.getMetadata(pack),
+        }),
+      );
+      expect((await namesIn(target)).includes(extra)).toBe(dryRun);
+    }
+    expect(await namesIn(target)).toContain(pack);
+  });
+
+  it('whose listing is short does not take what was left out of it', async () => {
+    await sync();
+    await addTo(source, 'second');
+    await sync();
+    const [index] = (await namesIn(source)).filter((id) => id.startsWith('xn'));
+    const repository = await openSource();
+    const list = source.listBlobs.bind(source);
+    vi.spyOn(source, 'listBlobs').mockImplementation(async function* (prefix, options) {
+      for await (const blob of list(prefix, options)) if (blob.id !== index) yield blob;
+    });
+    const { kept, deleted } = await syncStorages(source, target, { repository, delete: true });
+    vi.restoreAllMocks();
+    expect(kept.map(({ problem, blob }) => [problem, blob.id])).toContainEqual(['unlisted', index]);
+    expect(deleted.blobs).toBe(0);
+    expect(await namesIn(target)).toContain(index);
   });
 });
 

@@ -12,12 +12,17 @@ import {
   type BlobReader,
   type BlobStorage,
 } from '../blob/storage.ts';
+import type { OpenRepository } from '../repository.ts';
+import { createSyncJudge, type SyncJudge } from './sync-judge.ts';
 import {
+  isImmutable,
+  isPack,
   isToCopy,
   namesOthers,
   NAMING_PREFIXES,
   SYNC_PHASE_COUNT,
   syncPhase,
+  type SyncCandidate,
 } from './sync-plan.ts';
 
 /** Stands in a target while it has no format blob yet: whose copy it is. Kopia never looks at this name. */
@@ -42,15 +47,31 @@ export type SyncEvent =
       readonly toDelete: SyncTally;
     }
   | { readonly type: 'copied' | 'deleted' | 'vanished'; readonly blob: BlobMetadata }
+  | ({ readonly type: 'kept' } & KeptBlob)
   /** The target gives every blob the time of its copy. */
   | { readonly type: 'times-unsupported' };
+
+/**
+ * A blob of the target that stays as it is, because the source's is worse: `damaged`, or `lost`, which is a pack that
+ * the source's index names and its storage has not, or `unlisted`, there but left out of the listing of the source.
+ */
+export interface KeptBlob {
+  readonly problem: 'damaged' | 'lost' | 'unlisted';
+  /** As it is in the target. */
+  readonly blob: BlobMetadata;
+}
 
 export interface SyncOptions extends AbortOptions {
   /** Blobs copied at once; default 1. */
   readonly parallel?: number;
   /** Copy what is newer in the source. Default true. */
   readonly update?: boolean;
-  /** Delete what the source lacks, once everything else is done. */
+  /**
+   * The repository in the source. With it a blob of the target is replaced only by a sound one; without it, by one that
+   * is no shorter.
+   */
+  readonly repository?: OpenRepository;
+  /** Delete what the source lacks and does not need, once everything else is done. Asks for the repository. */
   readonly delete?: boolean;
   /** The target must be a copy of the repository already. */
   readonly mustExist?: boolean;
@@ -68,11 +89,14 @@ export interface SyncResult {
   readonly copied: SyncTally;
   readonly deleted: SyncTally;
   readonly inSync: SyncTally;
+  /** Not empty: something is wrong with the source, which `healRepository` may mend out of this target. */
+  readonly kept: readonly KeptBlob[];
 }
 
 /**
  * Makes `target` a copy of the repository in `source`, blob by blob, and checks it there. It may be interrupted and run
- * again, and others may use the source meanwhile: what they add once it has begun comes with the next run.
+ * again, and others may use the source meanwhile: what they add once it has begun comes with the next run. Damage of
+ * the source is not copied over what the target has already.
  * INVALID_ARGUMENT if the target holds something else. Memory: the names in both, and the blobs under way.
  */
 export async function syncStorages(
@@ -80,21 +104,37 @@ export async function syncStorages(
   target: BlobStorage,
   options: SyncOptions = {},
 ): Promise<SyncResult> {
-  const sync = new StorageSync(source, target, options);
-  return sync.run();
+  const { repository } = options;
+  if (options.delete === true && repository === undefined) {
+    throw new LongshoreError(
+      'INVALID_ARGUMENT',
+      'only an open repository can tell which packs nobody needs any more',
+    );
+  }
+  await repository?.refresh(options.signal === undefined ? {} : { signal: options.signal });
+  const judge = repository === undefined ? undefined : await createSyncJudge(repository);
+  return new StorageSync(source, target, judge, options).run();
 }
 
 class StorageSync {
   readonly #source: BlobReader;
   readonly #target: BlobStorage;
+  readonly #judge: SyncJudge | undefined;
   readonly #options: SyncOptions;
   readonly #abort: AbortOptions;
+  readonly #kept: KeptBlob[] = [];
   #copied: SyncTally = { blobs: 0, bytes: 0 };
   #deleted: SyncTally = { blobs: 0, bytes: 0 };
 
-  constructor(source: BlobReader, target: BlobStorage, options: SyncOptions) {
+  constructor(
+    source: BlobReader,
+    target: BlobStorage,
+    judge: SyncJudge | undefined,
+    options: SyncOptions,
+  ) {
     this.#source = source;
     this.#target = target;
+    this.#judge = judge;
     this.#options = options;
     this.#abort = options.signal === undefined ? {} : { signal: options.signal };
   }
@@ -109,18 +149,20 @@ class StorageSync {
       for (const id of (await this.#list(this.#source, prefix)).keys()) named.add(id);
     }
     const all = await this.#list(this.#source, '');
-    const phases: BlobMetadata[][] = Array.from({ length: SYNC_PHASE_COUNT }, () => []);
+    const phases: SyncCandidate[][] = Array.from({ length: SYNC_PHASE_COUNT }, () => []);
     const inSync: BlobMetadata[] = [];
     for (const blob of all.values()) {
       if (namesOthers(blob.id) && !named.has(blob.id)) continue;
       const candidate = { source: blob, target: inTarget.get(blob.id) };
-      (isToCopy(candidate, update) ? phases[syncPhase(blob.id)]! : inSync).push(blob);
+      if (isToCopy(candidate, update)) phases[syncPhase(blob.id)]!.push(candidate);
+      else inSync.push(blob);
     }
-    const toDelete = this.#options.delete === true ? extraBlobs(inTarget, all) : [];
+    const toDelete = this.#options.delete === true ? this.#toDelete(inTarget, all) : [];
+    const toCopy = phases.flat().map((candidate) => candidate.source);
     onEvent?.({
       type: 'planned',
       source: tallyOf(all.values()),
-      toCopy: tallyOf(phases.flat()),
+      toCopy: tallyOf(toCopy),
       inSync: tallyOf(inSync),
       toDelete: tallyOf(toDelete),
     });
@@ -128,12 +170,17 @@ class StorageSync {
       if (this.#options.times === true && !this.#setsTimes)
         onEvent?.({ type: 'times-unsupported' });
       await this.#copy(phases);
-      await this.#checkTarget([...phases.flat(), ...inSync]);
+      await this.#checkTarget([...toCopy, ...inSync]);
       await this.#delete(toDelete);
       // Beside a format blob it says nothing any more.
       if (isMarked) await deleteIfAllowed(this.#target, SYNC_MARKER_ID, this.#abort);
     }
-    return { copied: this.#copied, deleted: this.#deleted, inSync: tallyOf(inSync) };
+    return {
+      copied: this.#copied,
+      deleted: this.#deleted,
+      inSync: tallyOf(inSync),
+      kept: this.#kept,
+    };
   }
 
   /** True if the target has no format blob and now has a marker, which is to go in the end. */
@@ -173,17 +220,17 @@ class StorageSync {
     return this.#options.times === true && this.#target.capabilities.putTimes === true;
   }
 
-  async #copy(phases: readonly (readonly BlobMetadata[])[]): Promise<void> {
+  async #copy(phases: readonly (readonly SyncCandidate[])[]): Promise<void> {
     const { parallel = 1, memoryLimit = DEFAULT_MEMORY_LIMIT } = this.#options;
     const memory = new Budget(memoryLimit);
-    for (const blobs of phases) {
+    for (const candidates of phases) {
       await forEachLimit(
-        blobs,
+        candidates,
         { parallelism: Math.max(1, parallel), ...this.#abort },
-        async (blob, signal) => {
-          const release = await memory.acquire(blob.length, { signal });
+        async (candidate, signal) => {
+          const release = await memory.acquire(memoryOf(candidate), { signal });
           try {
-            await this.#copyBlob(blob, signal);
+            await this.#copyBlob(candidate, signal);
           } finally {
             release();
           }
@@ -192,7 +239,7 @@ class StorageSync {
     }
   }
 
-  async #copyBlob(blob: BlobMetadata, signal: AbortSignal): Promise<void> {
+  async #copyBlob({ source: blob, target }: SyncCandidate, signal: AbortSignal): Promise<void> {
     const { id } = blob;
     const { onEvent, verifyPacks = false } = this.#options;
     let data: Uint8Array;
@@ -205,10 +252,13 @@ class StorageSync {
       onEvent?.({ type: 'vanished', blob });
       return;
     }
+    if (target !== undefined && (await this.#isWorse(data, target, signal))) {
+      this.#keep('damaged', target);
+      return;
+    }
     const timestamp = this.#setsTimes ? { timestamp: blob.timestamp } : {};
     await this.#target.putBlob(id, data, { ...timestamp, signal });
-    const isPack = syncPhase(id) === 0;
-    if (!isPack || verifyPacks) {
+    if (!isPack(id) || verifyPacks) {
       const stored = await this.#target.getBlob(id, { signal });
       if (!equalBytes(stored, data)) throw this.#differs(id, 'does not hold what was written');
     }
@@ -216,10 +266,43 @@ class StorageSync {
     onEvent?.({ type: 'copied', blob });
   }
 
+  /** Whether the source's bytes of a blob are not to take the place of what the target has. */
+  async #isWorse(data: Uint8Array, target: BlobMetadata, signal: AbortSignal): Promise<boolean> {
+    const { id, length } = target;
+    if (!isImmutable(id)) return false;
+    if (this.#judge === undefined) return length > data.length;
+    if (this.#judge.isSound(id, data)) return false;
+    // Of two that cannot be told apart by what they hold, the longer one has more of it.
+    return (
+      length > data.length || this.#judge.isSound(id, await this.#target.getBlob(id, { signal }))
+    );
+  }
+
+  #keep(problem: KeptBlob['problem'], blob: BlobMetadata): void {
+    const kept = { problem, blob };
+    this.#kept.push(kept);
+    this.#options.onEvent?.({ type: 'kept', ...kept });
+  }
+
+  /** Blobs of the target that the source lacks, but for packs that it should have. */
+  #toDelete(
+    target: ReadonlyMap<BlobID, BlobMetadata>,
+    source: ReadonlyMap<BlobID, BlobMetadata>,
+  ): readonly BlobMetadata[] {
+    const extra = [...target.values()].filter(({ id }) => !source.has(id));
+    if (!extra.some(({ id }) => isPack(id))) return extra;
+    const named = this.#judge?.namedPacks();
+    const isLost = ({ id }: BlobMetadata): boolean => named?.has(id) === true;
+    for (const blob of extra.filter(isLost)) this.#keep('lost', blob);
+    return extra.filter((blob) => !isLost(blob));
+  }
+
   /** Before anything is deleted: what should be in the target is there, at its length. */
   async #checkTarget(expected: readonly BlobMetadata[]): Promise<void> {
     const present = await this.#list(this.#target, '');
+    const kept = new Set(this.#kept.map(({ blob }) => blob.id));
     for (const { id, length } of expected) {
+      if (kept.has(id)) continue;
       const stored = present.get(id);
       if (stored?.length === length) continue;
       // Blobs that are replaced, or that vanished from the source, may differ from what was listed.
@@ -240,6 +323,11 @@ class StorageSync {
         group,
         { parallelism: Math.max(1, parallel), ...this.#abort },
         async (blob, signal) => {
+          // A listing that is short must not cost the copy.
+          if ((await this.#lengthInSource(blob.id)) !== undefined) {
+            this.#keep('unlisted', blob);
+            return;
+          }
           await this.#target.deleteBlob(blob.id, { signal });
           const { blobs: count, bytes } = this.#deleted;
           this.#deleted = { blobs: count + 1, bytes: bytes + blob.length };
@@ -321,12 +409,9 @@ function changedMeanwhile(id: BlobID, cause: unknown): LongshoreError {
   );
 }
 
-/** Blobs of the target that the source lacks. */
-function extraBlobs(
-  target: ReadonlyMap<BlobID, BlobMetadata>,
-  source: ReadonlyMap<BlobID, BlobMetadata>,
-): readonly BlobMetadata[] {
-  return [...target.values()].filter(({ id }) => !source.has(id));
+/** Bytes that are held while a blob is copied: where there is one already, both may be compared. */
+function memoryOf({ source, target }: SyncCandidate): number {
+  return target === undefined ? source.length : 2 * source.length;
 }
 
 function tallyOf(blobs: Iterable<BlobMetadata>): SyncTally {

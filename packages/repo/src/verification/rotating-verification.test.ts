@@ -132,6 +132,53 @@ describe('a rotating verification', () => {
     expect(damaged.every(({ lostContents }) => lostContents.length === 0)).toBe(true);
   });
 
+  it('names a damaged blob in every run until it is sound or gone, whatever its turn', async () => {
+    const [info, other] = [...repository.contents.iterateContents()];
+    const whole = await storage.getBlob(info!.packBlobID);
+    for (const { packBlobID, packOffset } of [info!, other!]) {
+      const bytes = (await storage.getBlob(packBlobID)).slice();
+      bytes[packOffset + 3]! ^= 4;
+      await storage.putBlob(packBlobID, bytes);
+    }
+    pass(0.1);
+    await verify({ budgetBytes: Number.MAX_SAFE_INTEGER });
+    const both = new Set([info!.packBlobID, other!.packBlobID]);
+    for (let day = 1; day <= 3; day++) {
+      pass(1);
+      const { damaged } = await verify();
+      expect(new Set(damaged.map(({ blobID }) => blobID))).toEqual(both);
+      expect(damaged.flatMap(({ lostContents }) => lostContents)).toHaveLength(2);
+    }
+    pass(0.1);
+    // A budget that is too small for both.
+    const { damaged: named, readBlobs } = await verify({ budgetBytes: whole.length + 10 });
+    expect(new Set(named.map(({ blobID }) => blobID))).toEqual(both);
+    expect(readBlobs).toBeLessThanOrEqual(2);
+    await storage.putBlob(info!.packBlobID, whole);
+    pass(1);
+    expect((await verify()).damaged).toMatchObject([{ blobID: other!.packBlobID }]);
+    await storage.deleteBlob(other!.packBlobID);
+    pass(1);
+    // As long as the index names it, it is missing.
+    expect((await verify()).damaged).toMatchObject([{ blobID: other!.packBlobID }]);
+  });
+
+  it('forgets a damaged blob that maintenance took', async () => {
+    const [index] = await Array.fromAsync(storage.listBlobs('xn'));
+    const bytes = (await storage.getBlob(index!.id)).slice();
+    bytes[5]! ^= 1;
+    await storage.putBlob(index!.id, bytes);
+    pass(0.1);
+    expect((await verify({ budgetBytes: Number.MAX_SAFE_INTEGER })).damaged).toHaveLength(1);
+    pass(1);
+    expect((await verify()).damaged).toMatchObject([{ blobID: index!.id, lostContents: [] }]);
+    await storage.deleteBlob(index!.id);
+    for (let run = 0; run < 2; run++) {
+      pass(1);
+      expect((await verify()).damaged).toEqual([]);
+    }
+  });
+
   it('names a missing pack in every run', async () => {
     const [info] = [...repository.contents.iterateContents()];
     await storage.deleteBlob(info!.packBlobID);

@@ -10,6 +10,7 @@ import type { OpenWritableRepository } from '../repository.ts';
 import { RotationStore, ROTATION_PREFIX } from './rotation-store.ts';
 import {
   coverageOf,
+  MAX_REMEMBERED_DAMAGE,
   planRotation,
   type PlannedPartition,
   type RotationCoverage,
@@ -57,8 +58,9 @@ export interface RotatingVerificationResult extends RotationCoverage {
 
 /**
  * Reads and authenticates the part of the storage whose turn it is, so that runs at intervals read every byte once in
- * the time promised. What they have read is kept in the repository, after every 256 blobs. Packs that an index names
- * and the storage lacks are damage in every run.
+ * the time promised. What they have read is kept in the repository, after every 256 blobs. Damage is damage in every run
+ * until it is mended or gone: damaged blobs are read again first, and those that the budget does not reach are named.
+ * Packs that an index names and the storage lacks are damage, too.
  */
 export async function verifyRotating(
   repository: OpenWritableRepository,
@@ -85,6 +87,8 @@ class RotatingVerification {
   readonly #memory: Budget;
   readonly #damaged: BlobDamage[] = [];
   readonly #mended: BlobID[] = [];
+  /** As they were found last, by this run or an earlier one. */
+  readonly #damagedNames: Set<string> = new Set();
   #readBlobs = 0;
   #readBytes = 0;
 
@@ -113,18 +117,33 @@ class RotatingVerification {
       if (!blob.id.startsWith(ROTATION_PREFIX)) blobs.push(blob);
     }
     this.#findMissingPacks(blobs);
-    const plan = planRotation(state, blobs, now, { withinSeconds, budgetBytes });
-    const planned = withinBudget(plan, budgetBytes);
-    const bytes = planned.reduce((sum, { blob }) => sum + blob.length, 0);
-    onEvent?.({ type: 'planned', blobs: planned.length, bytes });
+    const known = new Set(state.damaged);
+    const again = takeWithin(
+      blobs.filter(({ id }) => known.has(id)),
+      budgetBytes,
+    );
+    const budgetLeft =
+      budgetBytes === undefined ? undefined : Math.max(1, budgetBytes - lengthOf(again.taken));
+    const goal = { withinSeconds, budgetBytes: budgetLeft };
+    const plan = planRotation(state, blobs, now, goal);
+    const planned = withinBudget(plan, budgetLeft);
+    const isReadAgain = new Set(again.taken);
+    const fresh = planned.map(({ blob }) => blob).filter((blob) => !isReadAgain.has(blob));
+    const toRead = [...again.taken, ...fresh];
+    onEvent?.({ type: 'planned', blobs: toRead.length, bytes: lengthOf(toRead) });
+    for (const { id } of again.left) this.#damagedNames.add(id);
+    for (let start = 0; start < again.taken.length; start += BLOBS_PER_ROUND) {
+      await this.#readRound(again.taken.slice(start, start + BLOBS_PER_ROUND));
+    }
     state = withoutEmpty({ ...state, lastRun: now }, plan);
     for (let start = 0; start < planned.length; start += BLOBS_PER_ROUND) {
       const round = planned.slice(start, start + BLOBS_PER_ROUND);
-      await this.#readRound(round.map(({ blob }) => blob));
+      await this.#readRound(round.map(({ blob }) => blob).filter((blob) => !isReadAgain.has(blob)));
       state = advanced(state, round);
-      await this.#store.save(state);
+      await this.#store.save(this.#withDamage(state));
     }
-    if (planned.length === 0) await this.#store.save(state);
+    if (planned.length === 0) await this.#store.save(this.#withDamage(state));
+    this.#reportUnread(again.left);
     const coverage = coverageOf(state, blobs, now, withinSeconds);
     return {
       ...coverage,
@@ -134,6 +153,21 @@ class RotatingVerification {
       mended: this.#mended,
       promiseHolds: coverage.overdueBytes === 0,
     };
+  }
+
+  #withDamage(state: RotationState): RotationState {
+    return { ...state, damaged: [...this.#damagedNames].slice(0, MAX_REMEMBERED_DAMAGE) };
+  }
+
+  /** Those that were not read after all, by their turn. */
+  #reportUnread(blobs: readonly BlobMetadata[]): void {
+    const reported = new Set(this.#damaged.map(({ blobID }) => blobID));
+    for (const { id } of blobs) {
+      if (!this.#damagedNames.has(id) || reported.has(id)) continue;
+      const message = `blob ${id} was damaged when it was last read; the budget did not reach it again`;
+      const error = new CorruptDataError(message, { blobID: id });
+      this.#report({ blobID: id, lostContents: [], error });
+    }
   }
 
   /** Damage that no reading finds. */
@@ -181,8 +215,12 @@ class RotatingVerification {
       bytes = await this.#repository.storage.getBlob(id, { signal });
     } catch (error) {
       // Maintenance took it since it was listed; what a missing pack loses is found by the next run.
-      if (hasCode(error, 'BLOB_NOT_FOUND')) return;
+      if (hasCode(error, 'BLOB_NOT_FOUND')) {
+        this.#damagedNames.delete(id);
+        return;
+      }
       if (!hasCode(error, 'CORRUPT_DATA')) throw error;
+      this.#damagedNames.add(id);
       this.#report({ blobID: id, lostContents: infos.map((info) => info.contentID), error });
       return;
     }
@@ -194,7 +232,11 @@ class RotatingVerification {
     this.#readBytes += bytes.length;
     const { onEvent } = this.#options;
     onEvent?.({ type: 'verified', blobID: id, bytes: bytes.length });
-    if (damage !== undefined) this.#report(damage);
+    if (damage === undefined) this.#damagedNames.delete(id);
+    else {
+      this.#damagedNames.add(id);
+      this.#report(damage);
+    }
     if (!mended) return;
     this.#mended.push(id);
     onEvent?.({ type: 'mended', blobID: id });
@@ -212,6 +254,22 @@ interface PlannedBlob {
   readonly startedAt: number;
   /** With it, its partition is read. */
   readonly isLast: boolean;
+}
+
+/** As many blobs as the budget reaches, and those that it does not reach. */
+function takeWithin(
+  blobs: readonly BlobMetadata[],
+  budgetBytes = Number.POSITIVE_INFINITY,
+): { readonly taken: readonly BlobMetadata[]; readonly left: readonly BlobMetadata[] } {
+  let bytes = 0;
+  const end = blobs.findIndex(({ length }) => (bytes += length) > budgetBytes);
+  return end < 0
+    ? { taken: blobs, left: [] }
+    : { taken: blobs.slice(0, end), left: blobs.slice(end) };
+}
+
+function lengthOf(blobs: readonly BlobMetadata[]): number {
+  return blobs.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** The blobs of a plan in order, as far as the budget reaches; at least one. */

@@ -83,8 +83,9 @@ export class RotationStore {
   }
 }
 
-function encodeState({ since, lastRun, readAt, partial }: RotationState): Uint8Array {
-  return encodeUtf8(encodeGoJSON({ version: VERSION, since, lastRun, readAt, partial }));
+function encodeState({ since, lastRun, readAt, partial, damaged }: RotationState): Uint8Array {
+  const json = { version: VERSION, since, lastRun, readAt, partial, damaged };
+  return encodeUtf8(encodeGoJSON(json));
 }
 
 function parseState(bytes: Uint8Array, id: BlobID): RotationState {
@@ -101,6 +102,7 @@ function parseState(bytes: Uint8Array, id: BlobID): RotationState {
     lastRun: timeOf(json, 'lastRun', id),
     readAt,
     partial: partialOf(field(json, 'partial'), id),
+    damaged: damagedOf(field(json, 'damaged'), id),
   };
 }
 
@@ -115,6 +117,15 @@ function partialOf(json: unknown, id: BlobID): PartialReading | undefined {
     after,
     startedAt: timeOf(json, 'startedAt', id),
   };
+}
+
+function damagedOf(json: unknown, id: BlobID): readonly string[] {
+  if (json === undefined || json === null) return [];
+  if (Array.isArray(json) && json.every((name) => typeof name === 'string')) return json;
+  throw new CorruptDataError(`${id}: damaged is no list of names`, {
+    blobID: id,
+    field: 'damaged',
+  });
 }
 
 function timeOf(json: unknown, name: string, id: BlobID): number {

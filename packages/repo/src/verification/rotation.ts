@@ -21,7 +21,12 @@ export interface RotationState {
   readonly readAt: readonly number[];
   /** A partition of which the blobs up to `after` are read. */
   readonly partial: PartialReading | undefined;
+  /** Names of blobs that were damaged when they were last read, at most {@link MAX_REMEMBERED_DAMAGE}. */
+  readonly damaged: readonly string[];
 }
+
+/** Damage beyond that is found again when its turn comes; bounds the state. */
+export const MAX_REMEMBERED_DAMAGE = 4096;
 
 export interface PartialReading {
   readonly partition: number;
@@ -35,6 +40,7 @@ export function newRotation(now: number): RotationState {
     lastRun: 0,
     readAt: Array.from({ length: PARTITION_COUNT }, () => 0),
     partial: undefined,
+    damaged: [],
   };
 }
 

@@ -16,8 +16,8 @@ function loadInChild(nodeOptions: readonly string[], after = '') {
     console.log(loaded, process.emitWarning === emitWarning);
     ${after}`;
   return run(process.execPath, [
-    '--conditions=longshore-source',
     ...nodeOptions,
+    '--conditions=longshore-source',
     '--input-type=module',
     '-e',
     script,

@@ -31,8 +31,8 @@ export class PendingIndex {
     return this.#slots.byteLength + (this.#table?.byteSize ?? 0);
   }
 
-  /** Adds an entry, or lets the conflict rule choose between it and the one that is there. */
-  put(info: ContentInfo): void {
+  /** Adds an entry, or lets the conflict rule choose between it and the one that is there. The content's row from now on. */
+  put(info: ContentInfo): number {
     const record = this.#incoming;
     infoToRecord(info, this.#keys.encode(info.contentID), record);
     const table = (this.#table ??= new EntryTable(record.key.length));
@@ -41,11 +41,21 @@ export class PendingIndex {
     if (stored !== EMPTY) {
       table.read(stored - 1, this.#existing);
       if (compareContentInfo(record, this.#existing) > 0) table.set(stored - 1, record);
-      return;
+      return stored - 1;
     }
     invariant(table.length < MAX_PENDING_ENTRIES, 'too many index entries are pending');
-    this.#slots[slot] = table.append(record) + 1;
+    const row = table.append(record);
+    this.#slots[slot] = row + 1;
     if (table.length * 4 > this.#slots.length * 3) this.#grow(table);
+    return row;
+  }
+
+  /** What now stands in a row that `put` gave. */
+  entryAt(row: number): ContentInfo {
+    invariant(this.#table !== undefined && row < this.#table.length, 'there is no such row');
+    const record = createIndexRecord();
+    this.#table.read(row, record);
+    return recordToInfo(record);
   }
 
   hasKey(key: Uint8Array): boolean {
