@@ -203,6 +203,31 @@ describe('the program on a repository of its own', () => {
     });
   });
 
+  it('changes what this client is called and may do', async () => {
+    const set = ['repository', 'set-client'];
+    const { username, hostname, description } = await world
+      .json<Record<string, unknown>>(['repository', 'status'])
+      .then(({ clientOptions }) => clientOptions as Record<string, unknown>);
+    await world.ok([...set, '--read-only', '--username=other', '--description=changed']);
+    const refused = await world.run(['snapshot', 'create', source, '--exit-codes=detailed']);
+    expect(refused.code).toBe(15);
+    expect(await world.json(['repository', 'status'])).toMatchObject({
+      clientOptions: { readonly: true, username: 'other', description: 'changed', hostname },
+    });
+    await world.ok([
+      ...set,
+      '--read-write',
+      `--username=${String(username)}`,
+      `--description=${String(description)}`,
+    ]);
+    expect(await world.json(['repository', 'status'])).toMatchObject({
+      clientOptions: { username, hostname, description },
+    });
+    for (const wrong of [[], ['--read-only', '--read-write'], ['--username=']]) {
+      expect((await world.run([...set, ...wrong, '--exit-codes=detailed'])).code).toBe(2);
+    }
+  });
+
   it('builds the indexes anew from the packs when one is damaged', async () => {
     const [index] = await world.json<readonly { readonly id: string }[]>(['index', 'list']);
     const damaged = world.path('repo', index!.id.slice(0, 1), index!.id.slice(1, 4));
@@ -256,6 +281,47 @@ describe('the program on a repository of its own', () => {
     const log = readFileSync(logFile, 'utf8');
     expect(log).toContain('storage get kopia.repository');
     expect(log).not.toContain('secret');
+  });
+
+  it('writes JSON for programs that read logs, and local times where that is asked for', async () => {
+    const logFile = world.path('json.log');
+    const { stderr } = await world.ok(
+      [
+        'snapshot',
+        'create',
+        source,
+        `--log-file=${logFile}`,
+        '--json-log-file',
+        '--file-log-local-tz',
+        '--json-log-console',
+        '--log-dir-detail=5',
+      ],
+      { env: { TZ: 'Asia/Kolkata' } },
+    );
+    const parsed = (text: string): readonly Record<string, unknown>[] =>
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(parsed(stderr)[0]).toEqual({
+      n: 'longshore',
+      m: expect.stringContaining('Snapshotting'),
+    });
+    const lines = parsed(readFileSync(logFile, 'utf8'));
+    expect(lines.find(({ m, path }) => m === 'snapshotted directory' && path === '.')).toEqual({
+      l: 'DEBUG',
+      t: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+05:30$/),
+      n: 'longshore',
+      m: 'snapshotted directory',
+      path: '.',
+      dur: expect.any(String),
+      size: expect.any(Number),
+      files: expect.any(Number),
+      dirs: expect.any(Number),
+      errors: 0,
+    });
+    const time = Date.parse(lines[0]!['t'] as string);
+    expect(Math.abs(Date.now() - time)).toBeLessThan(120_000);
   });
 });
 

@@ -116,6 +116,7 @@ function uses(): Readonly<Record<string, Use>> {
     'repository upgrade rollback': { args: ['--force'], refused: 2 },
     'repository upgrade validate': { args: [] },
     'repository throttle get': { args: [] },
+    'repository set-client': { args: ['--description=other'] },
     'repository throttle set': { args: ['--upload-bytes-per-second=1000'] },
     'snapshot create': { args: [tree], writes: true },
     'snapshot list': { args: ['--all'] },
@@ -294,7 +295,7 @@ describe('wrong arguments', () => {
   });
 });
 
-const LOCAL = /^(?:repository throttle|cache|logs|snapshot estimate)/;
+const LOCAL = /^(?:repository (?:set-client|throttle)|cache|logs|snapshot estimate)/;
 
 describe('whatever the storage refuses', () => {
   const commands = Object.keys(uses());

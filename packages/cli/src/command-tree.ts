@@ -42,6 +42,7 @@ const repository: CommandNode = group(
     leaf('disconnect', () => import('./commands/repository-disconnect.ts')),
     leaf('status', () => import('./commands/repository-status.ts')),
     leaf('change-password', () => import('./commands/repository-change-password.ts')),
+    leaf('set-client', () => import('./commands/repository-set-client.ts')),
     leaf('set-parameters', () => import('./commands/repository-set-parameters.ts'), {
       aliases: ['set-params'],
     }),

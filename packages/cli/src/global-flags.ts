@@ -68,6 +68,14 @@ export const GLOBAL_FLAGS = {
     env: 'KOPIA_CONSOLE_TIMESTAMPS',
     hidden: true,
   }),
+  'json-log-console': flag('Messages on the console are JSON, one object a line.', {
+    hidden: true,
+  }),
+  'json-log-file': flag('The log file is JSON, one object a line.', { hidden: true }),
+  'file-log-local-tz': flag('Times in the log file are local.', {
+    env: 'KOPIA_FILE_LOG_LOCAL_TZ',
+    hidden: true,
+  }),
   'disable-color': flag('No colours on the terminal.', {
     env: 'KOPIA_DISABLE_COLOR',
     hidden: true,
@@ -113,9 +121,6 @@ export const GLOBAL_FLAGS = {
   'metrics-push-addr': refusedFlag({ env: 'KOPIA_METRICS_PUSH_ADDR' }),
   'metrics-store-on-exit': refusedFlag({ isBoolean: true }),
   'content-log-file': refusedFlag(),
-  'json-log-console': refusedFlag({ isBoolean: true }),
-  'json-log-file': refusedFlag({ isBoolean: true }),
-  'file-log-local-tz': refusedFlag({ isBoolean: true, env: 'KOPIA_FILE_LOG_LOCAL_TZ' }),
   'progress-estimation-type': refusedFlag({ except: ['classic'] }),
   'profile-cpu': refusedFlag({ isBoolean: true }),
   'profile-store-on-exit': refusedFlag({ isBoolean: true }),

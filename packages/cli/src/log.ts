@@ -6,9 +6,12 @@ import { mayColor, printable, red, type OutputStream } from './output/terminal.t
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+export type LogDetails = Readonly<Record<string, unknown>>;
+
 /** Messages for the person at the console, and a file that keeps them with the details. */
 export interface Log {
-  debug(message: string): void;
+  /** `details` follow the message as JSON; where lines are JSON they are members beside it. */
+  debug(message: string, details?: LogDetails): void;
   info(message: string): void;
   warning(message: string): void;
   error(message: string): void;
@@ -40,18 +43,30 @@ export function createLog(options: {
   const fileLevel = LOG_LEVELS.indexOf(flags['file-log-level']);
   const colored = mayColor(console.stream, options.env, flags);
   const file = flags['disable-file-logging'] ? undefined : openLogFile(options);
-  const log = (level: LogLevel, message: string): void => {
+  const log = (level: LogLevel, message: string, details?: LogDetails): void => {
     const severity = LOG_LEVELS.indexOf(level);
-    const time = new Date().toISOString();
+    const now = new Date();
     if (file !== undefined && severity >= fileLevel) {
-      file.write(`${time} ${level.toUpperCase()} ${message}\n`, { isUrgent: level !== 'debug' });
+      const time = flags['file-log-local-tz'] ? localTime(now) : now.toISOString();
+      const name = level.toUpperCase();
+      const line = flags['json-log-file']
+        ? jsonLine({ l: name, t: time }, message, details)
+        : `${time} ${name} ${textLine(message, details)}`;
+      file.write(`${line}\n`, { isUrgent: level !== 'debug' });
     }
     if (severity < consoleLevel) return;
-    const line = (flags['console-timestamps'] ? `${time} ` : '') + printable(message);
+    const isTimed = flags['console-timestamps'];
+    if (flags['json-log-console']) {
+      const line = jsonLine(isTimed ? { t: localTime(now) } : {}, message, details);
+      console.write(`${printable(line)}\n`);
+      return;
+    }
+    const time = isTimed ? `${now.toISOString()} ` : '';
+    const line = time + printable(textLine(message, details));
     console.write(`${colored && level === 'error' ? red(line) : line}\n`);
   };
   return {
-    debug: (message) => log('debug', message),
+    debug: (message, details) => log('debug', message, details),
     info: (message) => log('info', message),
     warning: (message) => log('warning', message),
     error: (message) => log('error', message),
@@ -62,6 +77,25 @@ export function createLog(options: {
     file: file?.path,
     close: () => file?.close(),
   };
+}
+
+function textLine(message: string, details: LogDetails | undefined): string {
+  return details === undefined ? message : `${message}\t${JSON.stringify(details)}`;
+}
+
+/** Under Kopia's keys: level, time, name of who speaks, message. */
+function jsonLine(head: LogDetails, message: string, details: LogDetails = {}): string {
+  return JSON.stringify({ ...head, n: 'longshore', m: message, ...details });
+}
+
+/** RFC 3339 with the offset of this machine's zone. */
+function localTime(time: Date): string {
+  const offset = -time.getTimezoneOffset();
+  const local = new Date(time.getTime() + offset * 60_000).toISOString().slice(0, -1);
+  const minutes = Math.abs(offset);
+  const parts = [Math.floor(minutes / 60), minutes % 60];
+  const shown = parts.map((part) => String(part).padStart(2, '0')).join(':');
+  return `${local}${offset < 0 ? '-' : '+'}${shown}`;
 }
 
 function openLogFile({

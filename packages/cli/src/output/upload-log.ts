@@ -1,7 +1,7 @@
 import { formatGoTime } from '@longshore/repo';
 import type { UploadLogLine, UploadLogOptions } from '@longshore/snapshot';
 import { formatGoDuration } from '../grammar/go-duration.ts';
-import type { Log } from '../log.ts';
+import type { Log, LogDetails } from '../log.ts';
 import { modeString } from './mode-string.ts';
 
 /** Where uploads write what logging policies ask for; undefined: nobody would see it. Negative details: as the policies say. */
@@ -12,17 +12,17 @@ export function uploadLog(
   if (!log.takes('debug')) return undefined;
   const { directoryDetail = -1, entryDetail = -1 } = details;
   return {
-    write: (line) => log.debug(uploadLogText(line)),
+    write: ({ message, details: of }) => log.debug(message, logDetails(of)),
     nowMs: () => performance.now(),
     ...(directoryDetail < 0 ? {} : { directoryDetail }),
     ...(entryDetail < 0 ? {} : { entryDetail }),
   };
 }
 
-/** As Kopia writes it: the message, a tab, and the details as JSON. */
-function uploadLogText({ message, details }: UploadLogLine): string {
+/** Under Kopia's names; those that are undefined are left out of JSON. */
+function logDetails(details: UploadLogLine['details']): LogDetails {
   const { path, error, durationMs, entry, size, files, dirs, errors, mtime, objectID } = details;
-  return `${message}\t${JSON.stringify({
+  return {
     path,
     error,
     dur:
@@ -36,7 +36,7 @@ function uploadLogText({ message, details }: UploadLogLine): string {
     errors,
     mtime: mtime === undefined ? undefined : wholeSeconds(mtime),
     oid: objectID,
-  })}`;
+  };
 }
 
 /** `2026-11-24T11:43:35Z`; fractions are left out. */
