@@ -242,6 +242,8 @@ describe('the program on a repository of its own', () => {
     for (const args of [
       ['hashing', '--repeat=1', '--block-size=64KB'],
       ['encryption', '--repeat=1', '--block-size=64KB'],
+      ['crypto', '--repeat=1', '--block-size=64KB'],
+      ['ecc', '--repeat=1', '--block-size=64KB'],
       ['splitter', '--block-count=1', '--data-size=1MB'],
       ['compression', `--data-file=${source}/sub/b.bin`, '--repeat=1', '--algorithms=zstd,gzip'],
     ]) {

@@ -110,6 +110,7 @@ function uses(): Readonly<Record<string, Use>> {
   return {
     'repository status': { args: [] },
     'repository change-password': { args: ['--new-password=other'], writes: true },
+    'repository set-client': { args: ['--description=mine'] },
     'repository set-parameters': { args: ['--max-pack-size-mb=30'], writes: true },
     'repository sync-to filesystem': { args: [`--path=${other}`], writes: true },
     'repository upgrade begin': { args: [] },
@@ -162,6 +163,7 @@ function uses(): Readonly<Record<string, Use>> {
     },
     'blob delete': { args: [pack, DANGEROUS], deletes: true },
     'index list': { args: [] },
+    'index epoch list': { args: [] },
     'index inspect': { args: [index] },
     'index recover': { args: ['--commit', DANGEROUS], writes: true },
     'index optimize': { args: [DANGEROUS] },
@@ -171,13 +173,15 @@ function uses(): Readonly<Record<string, Use>> {
     'logs cleanup': { args: [] },
     'cache info': { args: [] },
     'cache clear': { args: [] },
+    'cache sync': { args: [] },
+    'cache prefetch': { args: [snapshot] },
     'cache set': { args: ['--content-cache-size-mb=100'] },
   };
 }
 
 /** These need no repository, one that is elsewhere, or somebody at the keyboard. */
 const OTHER_COMMANDS =
-  /^(?:help|quickstart|repository (?:connect|create|repair|disconnect|heal|validate-provider)|repository sync-to s3|snapshot migrate|mount|policy (?:edit|import)|benchmark|completion)\b/;
+  /^(?:help|quickstart|repository (?:connect|create|repair|disconnect|heal|validate-provider)|repository sync-to s3|snapshot migrate|mount|policy (?:edit|import)|blob shards|benchmark|completion)\b/;
 
 beforeAll(async () => {
   for (const path of [tree, other]) mkdirSync(path);
