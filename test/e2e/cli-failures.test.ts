@@ -298,7 +298,7 @@ describe('wrong arguments', () => {
   });
 });
 
-const LOCAL = /^(?:repository throttle|cache|logs|snapshot estimate)/;
+const LOCAL = /^(?:repository (?:throttle|set-client)|cache|logs|snapshot estimate)/;
 
 describe('whatever the storage refuses', () => {
   const commands = Object.keys(uses());
