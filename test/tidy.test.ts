@@ -93,7 +93,7 @@ const REPO_LAYERS: readonly (readonly string[])[] = [
   ['object', 'manifest', 'repository-contract.ts'],
   ['repository.ts', 'index-inspector.ts'],
   ['heal', 'maintenance', 'open.ts', 'sync', 'survey', 'upgrade'],
-  ['create.ts', 'verification'],
+  ['create.ts', 'prefetch.ts', 'verification'],
   ['index.ts', 'testing.ts', 'node'],
 ];
 

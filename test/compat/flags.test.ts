@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { commandTree } from '../../packages/cli/src/command-tree.ts';
+import type { CommandNode } from '../../packages/cli/src/grammar/command-tree.ts';
 import { GLOBAL_FLAGS } from '../../packages/cli/src/global-flags.ts';
 import type { Flags } from '../../packages/cli/src/grammar/flag.ts';
 import { listCommands } from '../../packages/cli/src/grammar/help.ts';
@@ -17,6 +18,42 @@ const OWN_COMMANDS = [
   'completion bash',
   'completion zsh',
   'completion fish',
+];
+
+/** Leaves that Kopia lists nowhere, not even with `--help-full`; it runs them all the same. */
+const HIDDEN_IN_KOPIA = [
+  'blob delete',
+  'blob gc',
+  'blob shards modify',
+  'content delete',
+  'content rewrite',
+  'index optimize',
+  'manifest delete',
+  ...['azure', 'b2', 'filesystem', 'gcs', 'gdrive', 'rclone', 's3', 'sftp', 'webdav'].map(
+    (storage) => `repository repair ${storage}`,
+  ),
+];
+
+/** What Kopia has and longshore does not, and why. Each must match a command of Kopia, and none of ours. */
+const LEFT_OUT: readonly { readonly commands: RegExp; readonly why: string }[] = [
+  {
+    commands: /^server\b/,
+    why: 'longshore is a client and serves no repository: neither server nor its users nor their rights',
+  },
+  { commands: /^repository connect server$/, why: 'it works on storages, not through a server' },
+  {
+    commands: /^notification\b/,
+    why: 'it sends no messages; JSON and exit codes are for those who do',
+  },
+  {
+    commands:
+      /^repository (?:connect|create|sync-to|repair) (?:azure|b2|gcs|gdrive|rclone|sftp|webdav)$/,
+    why: 'it stores in folders and on S3, which Backblaze B2 and Google Cloud Storage speak too',
+  },
+  {
+    commands: /^repository (?:create|sync-to) from-config$/,
+    why: 'a token or file can name any storage: only connecting takes one',
+  },
 ];
 
 /** What Kopia has and longshore refuses by name, unless it is given a value that changes nothing. */
@@ -53,11 +90,36 @@ function kopiaUsage(path: readonly string[]): KopiaUsage {
   };
 }
 
+/** Every command that the help of everything names, and those that it hides. */
+function kopiaCommands(): readonly string[] {
+  const help = execFileSync(kopiaBinary!, ['--help-full'], { encoding: 'utf8', stdio: 'pipe' });
+  const [, list] = /^Commands:\n([^]*)/m.exec(help)!;
+  const listed = Array.from(
+    list!.matchAll(/^[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)*/gm),
+    ([path]) => path,
+  );
+  return [...listed, ...HIDDEN_IN_KOPIA].sort();
+}
+
+/** By name or alias: the command that a line of words leads to. */
+function isOurs(path: string): boolean {
+  let node: CommandNode = commandTree;
+  for (const word of path.split(' ')) {
+    if (node.kind !== 'group') return false;
+    const next: CommandNode | undefined = node.children.find(
+      ({ name, aliases }) => name === word || aliases.includes(word),
+    );
+    if (next === undefined) return false;
+    node = next;
+  }
+  return node.kind === 'command';
+}
+
 function refusedAmong(flags: Flags, names: ReadonlySet<string>): readonly string[] {
   return [...names].filter((name) => flags[name]?.refused === true).sort();
 }
 
-describe.skipIf(isKopiaMissing(kopiaBinary, 'the command line beside that of Kopia', 2))(
+describe.skipIf(isKopiaMissing(kopiaBinary, 'the command line beside that of Kopia', 19))(
   'the command line',
   () => {
     it('knows every flag that Kopia shows for the commands of both, or refuses it by name', async () => {
@@ -75,6 +137,27 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'the command line beside that of Kop
       expect(unknown).toEqual({});
       expect(refused).toEqual(REFUSED);
     }, 240_000);
+
+    it('has every command of Kopia, hidden ones too, but those that are left out for a reason', () => {
+      const commands = kopiaCommands();
+      expect(commands.length).toBeGreaterThan(130);
+      const lacking = commands.filter((path) => !isOurs(path));
+      expect(
+        lacking.filter((path) => !LEFT_OUT.some(({ commands: known }) => known.test(path))),
+      ).toEqual([]);
+      const idle = LEFT_OUT.filter(
+        ({ commands: known }) => !lacking.some((path) => known.test(path)),
+      );
+      expect(idle).toEqual([]);
+      const needless = commands.filter(
+        (path) => isOurs(path) && LEFT_OUT.some(({ commands: known }) => known.test(path)),
+      );
+      expect(needless).toEqual([]);
+    });
+
+    it.each(HIDDEN_IN_KOPIA)('looks for "%s", which Kopia does have', (path) => {
+      expect(kopiaUsage(path.split(' ')).exists).toBe(true);
+    });
 
     it('has no command beside those of Kopia but the ones that are meant to be', async () => {
       const own: string[] = [];

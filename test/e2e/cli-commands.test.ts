@@ -223,7 +223,7 @@ describe('the program on a repository of its own', () => {
     expect(await world.json(['repository', 'status'])).toMatchObject({
       clientOptions: { username, hostname, description },
     });
-    for (const wrong of [[], ['--read-only', '--read-write'], ['--username=']]) {
+    for (const wrong of [[], ['--read-only', '--read-write']]) {
       expect((await world.run([...set, ...wrong, '--exit-codes=detailed'])).code).toBe(2);
     }
   });
@@ -267,6 +267,8 @@ describe('the program on a repository of its own', () => {
     for (const args of [
       ['hashing', '--repeat=1', '--block-size=64KB'],
       ['encryption', '--repeat=1', '--block-size=64KB'],
+      ['crypto', '--repeat=1', '--block-size=64KB'],
+      ['ecc', '--repeat=1', '--block-size=64KB'],
       ['splitter', '--block-count=1', '--data-size=1MB'],
       ['compression', `--data-file=${source}/sub/b.bin`, '--repeat=1', '--algorithms=zstd,gzip'],
     ]) {

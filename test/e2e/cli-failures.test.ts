@@ -163,6 +163,7 @@ function uses(): Readonly<Record<string, Use>> {
     },
     'blob delete': { args: [pack, DANGEROUS], deletes: true },
     'index list': { args: [] },
+    'index epoch list': { args: [] },
     'index inspect': { args: [index] },
     'index recover': { args: ['--commit', DANGEROUS], writes: true },
     'index optimize': { args: [DANGEROUS] },
@@ -172,13 +173,15 @@ function uses(): Readonly<Record<string, Use>> {
     'logs cleanup': { args: [] },
     'cache info': { args: [] },
     'cache clear': { args: [] },
+    'cache sync': { args: [] },
+    'cache prefetch': { args: [snapshot] },
     'cache set': { args: ['--content-cache-size-mb=100'] },
   };
 }
 
 /** These need no repository, one that is elsewhere, or somebody at the keyboard. */
 const OTHER_COMMANDS =
-  /^(?:help|quickstart|repository (?:connect|create|repair|disconnect|heal|validate-provider)|repository sync-to s3|snapshot migrate|mount|policy (?:edit|import)|benchmark|completion)\b/;
+  /^(?:help|quickstart|repository (?:connect|create|repair|disconnect|heal|validate-provider)|repository sync-to s3|snapshot migrate|mount|policy (?:edit|import)|blob shards|benchmark|completion)\b/;
 
 beforeAll(async () => {
   for (const path of [tree, other]) mkdirSync(path);
@@ -295,7 +298,7 @@ describe('wrong arguments', () => {
   });
 });
 
-const LOCAL = /^(?:repository (?:set-client|throttle)|cache|logs|snapshot estimate)/;
+const LOCAL = /^(?:repository (?:throttle|set-client)|cache|logs|snapshot estimate)/;
 
 describe('whatever the storage refuses', () => {
   const commands = Object.keys(uses());

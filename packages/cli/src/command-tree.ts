@@ -171,6 +171,17 @@ const blob: CommandNode = group(
       aliases: ['remove', 'rm'],
       hidden: true,
     }),
+    group(
+      'shards',
+      'Change how a folder holds blobs.',
+      [
+        leaf('modify', () => import('./commands/blob-shards-modify.ts'), {
+          aliases: ['reshard'],
+          hidden: true,
+        }),
+      ],
+      { hidden: true },
+    ),
   ],
   { hidden: true },
 );
@@ -181,6 +192,12 @@ const index: CommandNode = group(
   [
     leaf('list', () => import('./commands/index-list.ts'), { aliases: ['ls'] }),
     leaf('inspect', () => import('./commands/index-inspect.ts')),
+    group(
+      'epoch',
+      'Look at the epochs of the index.',
+      [leaf('list', () => import('./commands/index-epoch-list.ts'))],
+      { hidden: true },
+    ),
     leaf('recover', () => import('./commands/index-recover.ts')),
     leaf('optimize', () => import('./commands/index-optimize.ts'), { hidden: true }),
   ],
@@ -212,6 +229,8 @@ const cache: CommandNode = group(
     leaf('info', () => import('./commands/cache-info.ts')),
     leaf('clear', () => import('./commands/cache-clear.ts')),
     leaf('set', () => import('./commands/cache-set.ts')),
+    leaf('sync', () => import('./commands/cache-sync.ts')),
+    leaf('prefetch', () => import('./commands/cache-prefetch.ts')),
   ],
   { hidden: true },
 );
@@ -227,6 +246,8 @@ const benchmark: CommandNode = group('benchmark', 'Measure algorithms on this ma
   leaf('encryption', () => import('./commands/benchmark-encryption.ts')),
   leaf('splitter', () => import('./commands/benchmark-splitter.ts')),
   leaf('compression', () => import('./commands/benchmark-compression.ts')),
+  leaf('crypto', () => import('./commands/benchmark-crypto.ts')),
+  leaf('ecc', () => import('./commands/benchmark-ecc.ts')),
 ]);
 
 export const commandTree: CommandGroup = group(

@@ -16,6 +16,7 @@ import { EpochIndexBlobs } from './content/indexblob/epoch-index-blobs.ts';
 import { IndexBlobFetcher } from './content/indexblob/index-blob-fetcher.ts';
 import { LegacyIndexBlobs, LegacyIndexReader } from './content/indexblob/legacy-index-blobs.ts';
 import { createSessionID } from './content/session-id.ts';
+import type { EpochSnapshot } from './epoch/epoch-snapshot.ts';
 import { EpochStateReader } from './epoch/epoch-state-reader.ts';
 import type { FormatManager } from './format/format-manager.ts';
 import type { EpochParameters } from './format/parameters.ts';
@@ -35,6 +36,8 @@ export interface IndexInspectorOptions {
 export interface IndexInspector {
   /** The epoch that new index blobs belong to; undefined where the repository has no epochs. */
   writeEpoch(options?: AbortOptions): Promise<number | undefined>;
+  /** All epochs as the storage has them now; undefined where the repository has none. */
+  epochs(options?: AbortOptions): Promise<EpochSnapshot | undefined>;
   /** Index blobs that together hold every entry. */
   listActive(options?: AbortOptions): Promise<readonly BlobMetadata[]>;
   /** Every index blob, superseded ones too. */
@@ -62,6 +65,7 @@ export async function createIndexInspector(
   const source = epochs ?? new LegacyIndexReader(storage, sealer);
   return {
     writeEpoch: async (abort) => (await epochs?.current(abort))?.snapshot.writeEpoch,
+    epochs: async (abort) => (await epochs?.current(abort))?.snapshot,
     listActive: async (abort) => (await source.loadActive(abort)).blobs,
     async *listAll(abort) {
       for (const prefix of hasEpochs ? EPOCH_PREFIXES : LEGACY_PREFIXES) {

@@ -116,7 +116,13 @@ export type {
   ReadContentsOptions,
 } from './content/content-reader.ts';
 export { createRepository, type CreateOptions } from './create.ts';
+export {
+  createErrorCorrection,
+  ECC_NAMES,
+  type ErrorCorrection,
+} from './ecc/reed-solomon-crc32.ts';
 export { ENCRYPTION_NAMES, type EncryptionName } from './encryption/content-cipher.ts';
+export { writeEpochStart, type EpochSnapshot, type RangeSet } from './epoch/epoch-snapshot.ts';
 export {
   CorruptDataError,
   describeError,
@@ -205,6 +211,12 @@ export { decodeDirectObject } from './object/object-reader.ts';
 export { openRepository, type OpenOptions } from './open.ts';
 export { Budget, forEachLimit, runBeside, type ForEachLimitOptions } from './parallel.ts';
 export { portableAlgorithms } from './portable-algorithms.ts';
+export {
+  prefetchMetadata,
+  prefetchObjects,
+  type PrefetchObjectsOptions,
+  type PrefetchResult,
+} from './prefetch.ts';
 export {
   OpenRepository,
   OpenWritableRepository,

@@ -15,6 +15,10 @@ export const CACHE_PARTS = [
   'longshore',
 ] as const;
 
+/** For a storage that is as near as a cache would be. */
+export const NO_CACHE_NEEDED =
+  'Nothing is cached: this storage is a folder, or the cache has no room.';
+
 /** The cache of the connection. NOT_CONNECTED without a connection, INVALID_ARGUMENT without a cache. */
 export function connectedCache({ configFile, env }: CommandContext): {
   readonly folder: string;

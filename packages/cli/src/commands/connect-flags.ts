@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { defaultIdentity } from '../config/client-identity.ts';
 import { defaultCacheRoot } from '../config/config-paths.ts';
-import type { CachingConfig, ClientConfig } from '../config/connection-config.ts';
+import {
+  DEFAULT_FORMAT_CACHE_DURATION,
+  type CachingConfig,
+  type ClientConfig,
+} from '../config/connection-config.ts';
 import type { CommandContext } from '../context.ts';
 import { flag, refusedFlag, type Flags, type FlagValues } from '../grammar/flag.ts';
 import { duration, integer, text } from '../grammar/value-flags.ts';
 
 const SECOND = 1_000_000_000n;
-const DEFAULT_FORMAT_CACHE = 900n * SECOND;
 const MEBIBYTE = 2 ** 20;
 
 /** Flags of connecting, whatever the storage. */
@@ -72,7 +75,7 @@ export function clientConfig(flags: ConnectFlagValues, description: string): Cli
     enableActions: flags['enable-actions'],
     formatBlobCacheDuration: flags['disable-repository-format-cache']
       ? -1n
-      : cacheDuration || DEFAULT_FORMAT_CACHE,
+      : cacheDuration || DEFAULT_FORMAT_CACHE_DURATION,
     throttlingLimits: undefined,
   };
 }

@@ -1,5 +1,5 @@
 import { SPLITTER_NAMES } from '@longshore/chunker';
-import { ENCRYPTION_NAMES, HASH_NAMES, KEY_DERIVATION_NAMES } from '@longshore/repo';
+import { ECC_NAMES, ENCRYPTION_NAMES, HASH_NAMES, KEY_DERIVATION_NAMES } from '@longshore/repo';
 import type { Flags, FlagValues } from '../grammar/flag.ts';
 import { flag } from '../grammar/flag.ts';
 import { UsageError } from '../grammar/usage-error.ts';
@@ -17,7 +17,7 @@ export const CREATE_FLAGS = {
     placeholder: 'ALGO',
     default: 'AES256-GCM-HMAC-SHA256',
   }),
-  ecc: oneOf(['REED-SOLOMON-CRC32'])('Code that mends damaged contents.', {
+  ecc: oneOf(ECC_NAMES)('Code that mends damaged contents.', {
     placeholder: 'ALGO',
     default: 'REED-SOLOMON-CRC32',
   }),

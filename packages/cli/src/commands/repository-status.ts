@@ -48,20 +48,25 @@ export const command: Command = defineCommand({
   },
 });
 
-function statusJSON(context: CommandContext, { repository, config }: Connection): object {
+function statusJSON(context: CommandContext, connection: Connection): object {
+  const { repository, config } = connection;
   const { formatManager } = repository;
   const format = formatManager.current();
   const { type } = config.storage;
   return {
     configFile: context.configFile,
     uniqueIDHex: repository.uniqueID,
-    clientOptions: clientJSON(config.client),
+    clientOptions: clientJSON({ ...config.client, description: descriptionOf(connection) }),
     storage: { type, config: withoutSecrets(config.storage.config) },
     volume: volumeOf(config.storage),
     contentFormat: contentFormatJSON(format),
     objectFormat: { splitter: format.splitter },
     blobRetention: blobRetentionJSON(formatManager.blobConfiguration),
   };
+}
+
+function descriptionOf({ config, storage }: Connection): string {
+  return config.client.description || `Repository in ${storage.displayName}`;
 }
 
 async function writeEpoch(
@@ -74,9 +79,10 @@ async function writeEpoch(
 
 function printStatus(
   context: CommandContext,
-  { repository, config }: Connection,
+  connection: Connection,
   epoch: number | undefined,
 ): void {
+  const { repository, config } = connection;
   const { client, storage } = config;
   const { formatManager } = repository;
   const format = formatManager.current();
@@ -89,7 +95,7 @@ function printStatus(
   const lines: readonly (readonly [string, unknown] | undefined)[] = [
     ['Config file', context.configFile],
     undefined,
-    ['Description', client.description],
+    ['Description', descriptionOf(connection)],
     ['Hostname', client.hostname],
     ['Username', client.username],
     ['Read-only', client.readonly],

@@ -12,19 +12,23 @@ import {
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { describeError, encodeGoJSON, LongshoreError, parseGoJSON } from '@longshore/repo';
 import { indentJSON } from '../output/indent-json.ts';
+import { defaultIdentity } from './client-identity.ts';
 import { errnoOf } from './errno.ts';
 import {
   connectionConfigJSON,
+  DEFAULT_FORMAT_CACHE_DURATION,
   parseConnectionConfig,
+  type ClientConfig,
   type ConnectionConfig,
 } from './connection-config.ts';
 
-/** NOT_CONNECTED if there is no such file. */
+/** NOT_CONNECTED if there is no such file. What it leaves out of the client is filled in, as Kopia does. */
 export function loadConfigFile(
   path: string,
   env: Readonly<Record<string, string | undefined>>,
 ): ConnectionConfig {
-  const config = parseConnectionConfig(parseConfig(readConfig(path), path), path);
+  const stored = parseConnectionConfig(parseConfig(readConfig(path), path), path);
+  const config = { ...stored, client: withDefaults(stored.client) };
   const folder = cacheFolder(config, path, env);
   return folder === undefined
     ? config
@@ -65,6 +69,16 @@ export function writePrivateFile(path: string, text: string): void {
       { path, cause },
     );
   }
+}
+
+function withDefaults(client: ClientConfig): ClientConfig {
+  const identity = defaultIdentity();
+  return {
+    ...client,
+    hostname: client.hostname || identity.hostName,
+    username: client.username || identity.userName,
+    formatBlobCacheDuration: client.formatBlobCacheDuration || DEFAULT_FORMAT_CACHE_DURATION,
+  };
 }
 
 function parseConfig(bytes: Uint8Array, path: string): unknown {

@@ -20,6 +20,9 @@ export interface CachingConfig {
   readonly minIndexSweepAge?: number;
 }
 
+/** Nanoseconds. */
+export const DEFAULT_FORMAT_CACHE_DURATION = 900_000_000_000n;
+
 /** What this client is and may do. */
 export interface ClientConfig {
   readonly hostname: string;

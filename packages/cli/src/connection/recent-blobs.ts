@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createSystemClock, field, type EpochNanoseconds, type FormatCache } from '@longshore/repo';
 import type { S3ConfigCache } from '@longshore/repo/node';
 import { writePrivateFile } from '../config/config-file.ts';
-import type { CachingConfig, StorageConfig } from '../config/connection-config.ts';
+import type { ConnectionConfig } from '../config/connection-config.ts';
 import { withoutSecrets } from './storage-settings.ts';
 
 /** In the cache folder of a connection. */
@@ -33,27 +33,38 @@ export class RecentBlobs {
   /** A connection may come to mean another place. */
   readonly #place: string;
   readonly #blobs: Map<RecentName, RecentBlob>;
+  /** Nanoseconds; not positive: the format is not remembered. */
+  readonly #formatMaxAge: bigint;
 
-  private constructor(path: string, place: string, blobs: Map<RecentName, RecentBlob>) {
+  private constructor(
+    path: string,
+    place: string,
+    blobs: Map<RecentName, RecentBlob>,
+    formatMaxAge: bigint,
+  ) {
     this.#path = path;
     this.#place = place;
     this.#blobs = blobs;
+    this.#formatMaxAge = formatMaxAge;
   }
 
   /** None for a storage that is as near as the file would be. */
-  static open(storage: StorageConfig, caching: CachingConfig | undefined): RecentBlobs | undefined {
+  static open({ storage, caching, client }: ConnectionConfig): RecentBlobs | undefined {
     const folder = caching?.cacheDirectory;
     if (storage.type === 'filesystem' || folder === undefined) return undefined;
     const path = join(folder, RECENT_BLOBS_FILE);
     const place = JSON.stringify([storage.type, withoutSecrets(storage.config)]);
-    return new RecentBlobs(path, place, readBlobs(path, place));
+    return new RecentBlobs(path, place, readBlobs(path, place), client.formatBlobCacheDuration);
   }
 
-  get formatCache(): FormatCache {
+  /** Undefined if the connection says that the format is not to be remembered. */
+  get formatCache(): FormatCache | undefined {
+    const maxAge = this.#formatMaxAge < MAX_AGE ? this.#formatMaxAge : MAX_AGE;
+    if (maxAge <= 0n) return undefined;
     return {
       load: async () => {
-        const format = this.#recent('kopia.repository');
-        const configuration = this.#recent('kopia.blobcfg');
+        const format = this.#recent('kopia.repository', maxAge);
+        const configuration = this.#recent('kopia.blobcfg', maxAge);
         if (format?.bytes === undefined || configuration === undefined) return undefined;
         return {
           formatBlob: format.bytes,
@@ -71,7 +82,7 @@ export class RecentBlobs {
 
   get s3ConfigCache(): S3ConfigCache {
     return {
-      load: async () => this.#recent('.storageconfig'),
+      load: async () => this.#recent('.storageconfig', MAX_AGE),
       store: async (bytes) => {
         this.#blobs.set('.storageconfig', { bytes, readAt: createSystemClock()() });
         this.#save();
@@ -79,11 +90,11 @@ export class RecentBlobs {
     };
   }
 
-  #recent(name: RecentName): RecentBlob | undefined {
+  #recent(name: RecentName, maxAge: bigint): RecentBlob | undefined {
     const blob = this.#blobs.get(name);
     if (blob === undefined) return undefined;
     const age = createSystemClock()() - blob.readAt;
-    return age >= 0n && age < MAX_AGE ? blob : undefined;
+    return age >= 0n && age < maxAge ? blob : undefined;
   }
 
   #save(): void {

@@ -98,7 +98,7 @@ export async function withStorage<T>(
 ): Promise<T> {
   const config = loadConfigFile(context.configFile, context.env);
   const { throttlingLimits: limits } = config.client;
-  const recent = RecentBlobs.open(config.storage, config.caching);
+  const recent = RecentBlobs.open(config);
   await using storage = await openStorage(context, config.storage, { limits, recent });
   return await work({ storage, config, recent });
 }
@@ -225,7 +225,7 @@ function refuseReadOnly(
   if (!client.readonly) return;
   throw new LongshoreError(
     'READ_ONLY',
-    `${configFile} connects for reading only; connect again without --readonly`,
+    `${configFile} connects for reading only; "longshore repository set-client --read-write" allows writing`,
   );
 }
 

@@ -42,6 +42,32 @@ export function shardingWith(shards: readonly number[]): ShardingParameters {
   return { shards, maxNonShardedLength: MAX_NON_SHARDED_LENGTH, overrides: [] };
 }
 
+/** What a change of the layout asks for; what is left out stays. */
+export interface ShardingChanges {
+  readonly shards?: readonly number[];
+  readonly maxNonShardedLength?: number;
+  /** Prefixes whose overrides go; taken away before others are added. */
+  readonly removeOverrides?: readonly string[];
+  /** Each replaces the one of its prefix, and comes last. */
+  readonly overrides?: ShardingParameters['overrides'];
+}
+
+export function changeSharding(
+  parameters: ShardingParameters,
+  changes: ShardingChanges,
+): ShardingParameters {
+  const removed = new Set(changes.removeOverrides);
+  let overrides = parameters.overrides.filter(({ prefix }) => !removed.has(prefix));
+  for (const added of changes.overrides ?? []) {
+    overrides = [...overrides.filter(({ prefix }) => prefix !== added.prefix), added];
+  }
+  return {
+    shards: changes.shards ?? parameters.shards,
+    maxNonShardedLength: changes.maxNonShardedLength ?? parameters.maxNonShardedLength,
+    overrides,
+  };
+}
+
 /** The content of `.shards` byte for byte as Kopia writes it. */
 export function encodeSharding(parameters: ShardingParameters): Uint8Array {
   const { shards, maxNonShardedLength, overrides } = parameters;

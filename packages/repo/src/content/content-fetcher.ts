@@ -38,7 +38,7 @@ const DEFAULT_PARALLELISM = 8;
 export interface ContentFetcherOptions {
   readonly storage: BlobReader;
   readonly preparer: ContentPreparer;
-  /** Keeps stored bytes of contents with a prefix (directories, index objects, manifests). */
+  /** Keeps stored bytes: of contents with a prefix (directories, index objects, manifests), and of what is prefetched. */
   readonly cache: ContentCache | undefined;
   /**
    * Where a content lies according to an index that was just read. Its pack may have been rewritten and
@@ -55,6 +55,8 @@ type ContentVisitor = (id: ContentID, data: Uint8Array) => Promise<void> | void;
 interface Receiver {
   readonly visit: ContentVisitor;
   readonly destinations: ContentDestinations | undefined;
+  /** The cache keeps file data too. */
+  readonly keepsAll: boolean;
 }
 
 interface FetchedContent {
@@ -83,13 +85,21 @@ export class ContentFetcher {
     this.#options = options;
   }
 
+  get hasCache(): boolean {
+    return this.#options.cache !== undefined;
+  }
+
   /** The plaintext, checked against its ID. */
-  async fetch(info: ContentInfo, options: AbortOptions = {}): Promise<Uint8Array> {
+  fetch(info: ContentInfo, options: AbortOptions = {}): Promise<Uint8Array> {
+    return this.#fetch(info, false, options);
+  }
+
+  async #fetch(info: ContentInfo, keep: boolean, options: AbortOptions): Promise<Uint8Array> {
     const [cached] = (await this.#openCached([info], options)) ?? [];
     if (cached !== undefined) return cached.data;
     const stored = await this.#readWhereItLies(info, options);
     const data = await this.open(stored.info, stored.bytes, options);
-    await this.remember(stored);
+    await (keep ? this.#keep(stored) : this.remember(stored));
     return data;
   }
 
@@ -128,18 +138,26 @@ export class ContentFetcher {
     visit: ContentVisitor,
     options: ReadContentsOptions = {},
   ): Promise<void> {
+    const { destinations } = options;
+    await this.#fetchMany(infos, { visit, destinations, keepsAll: false }, options);
+  }
+
+  async #fetchMany(
+    infos: Iterable<ContentInfo>,
+    receiver: Receiver,
+    options: ReadContentsOptions,
+  ): Promise<void> {
     const memory = new Budget(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT);
     const parallelism = options.parallelism ?? DEFAULT_PARALLELISM;
     const { signal } = options;
-    const receiver: Receiver = { visit, destinations: options.destinations };
     await forEachLimit(
       plannedRanges(infos),
       { parallelism, ...(signal === undefined ? {} : { signal }) },
       async (range, rangeSignal) => {
-        const opener = options.borrow === true ? this.#openerFor(range) : undefined;
+        const opener = options.borrow === true ? await this.#openerFor(range) : undefined;
         const release = await memory.acquire(memoryOf(range, opener), { signal: rangeSignal });
         try {
-          if (opener === undefined) await this.#visitRange(range, visit, rangeSignal);
+          if (opener === undefined) await this.#visitRange(range, receiver, rangeSignal);
           else await this.#visitInPlace(opener, range, receiver, rangeSignal);
         } finally {
           release();
@@ -153,28 +171,58 @@ export class ContentFetcher {
    * and nothing for a single content, which is read as fast when it is asked for.
    */
   async readAhead(infos: Iterable<ContentInfo>, options: ReadContentsOptions = {}): Promise<void> {
+    const lacking = await this.#lacking(metadataOf(infos), options);
+    const missing = lacking.slice(0, PLAN_SIZE);
+    if (missing.length > 1) await this.fetchMany(missing, () => undefined, options);
+  }
+
+  /**
+   * Has a cache keep all of `infos`, file data too, as far as it has room. What it lacks is read as by
+   * {@link fetchMany}, and authenticated. Nothing without a cache.
+   */
+  async prefetch(infos: Iterable<ContentInfo>, options: ReadContentsOptions = {}): Promise<void> {
+    const receiver: Receiver = {
+      visit: () => undefined,
+      destinations: undefined,
+      keepsAll: true,
+    };
+    for (const plan of plansOf(infos)) {
+      await this.#fetchMany(await this.#lacking(plan, options), receiver, options);
+    }
+  }
+
+  /** Those that the cache does not have; none without a cache. */
+  async #lacking(
+    infos: Iterable<ContentInfo>,
+    { signal }: AbortOptions,
+  ): Promise<readonly ContentInfo[]> {
     const { cache } = this.#options;
-    if (cache === undefined) return;
     const missing: ContentInfo[] = [];
-    const { signal } = options;
+    if (cache === undefined) return missing;
     await forEachLimit(
       infos,
       { parallelism: CACHE_LOOKUPS, ...(signal === undefined ? {} : { signal }) },
       async (info) => {
-        const key = cacheKey(info);
-        const isMissing = key !== undefined && !(await cache.has(key));
-        if (isMissing && missing.length < PLAN_SIZE) missing.push(info);
+        if (!(await cache.has(cacheKey(info)))) missing.push(info);
       },
     );
-    if (missing.length > 1) await this.fetchMany(missing, () => undefined, options);
+    return missing;
   }
 
-  /** Stored bytes that a cache may want must outlive being opened. */
-  #openerFor({ offset, end, hasMetadata }: PackRange): InPlaceOpener | undefined {
-    const { inPlace } = this.#options.preparer;
+  /** Stored bytes that a cache may want must outlive being opened; what was prefetched is taken from there. */
+  async #openerFor({
+    offset,
+    end,
+    hasMetadata,
+    contents,
+  }: PackRange): Promise<InPlaceOpener | undefined> {
+    const { preparer, cache } = this.#options;
+    const { inPlace } = preparer;
     if (inPlace === undefined || hasMetadata || end - offset > inPlace.bufferLength)
       return undefined;
-    return inPlace;
+    const [first] = contents;
+    const isCached = first !== undefined && (await cache?.has(cacheKey(first))) === true;
+    return isCached ? undefined : inPlace;
   }
 
   async #visitInPlace(
@@ -187,7 +235,7 @@ export class ContentFetcher {
     try {
       const bytes = await this.#readRange(range, signal, buffer.bytes);
       if (bytes === undefined) {
-        await this.#visitMoved(range, receiver.visit, signal);
+        await this.#visitMoved(range, receiver, signal);
         return;
       }
       if (bytes.buffer !== buffer.bytes.buffer) buffer.bytes.set(bytes);
@@ -226,7 +274,8 @@ export class ContentFetcher {
     if (failure !== undefined) throw failure.error;
   }
 
-  async #visitRange(range: PackRange, visit: ContentVisitor, signal: AbortSignal): Promise<void> {
+  async #visitRange(range: PackRange, receiver: Receiver, signal: AbortSignal): Promise<void> {
+    const { visit, keepsAll } = receiver;
     const cached = await this.#openCached(range.contents, { signal });
     if (cached !== undefined) {
       for (const { info, data } of cached) await visit(info.contentID, data);
@@ -234,14 +283,14 @@ export class ContentFetcher {
     }
     const bytes = await this.#readRange(range, signal);
     if (bytes === undefined) {
-      await this.#visitMoved(range, visit, signal);
+      await this.#visitMoved(range, receiver, signal);
       return;
     }
     for (const batch of batchesOf(range.contents, OPEN_BATCH)) {
       const stored = batch.map((info) => storedIn(bytes, range, info));
       const opened = await this.#openBatch(stored, { signal });
       for (const [index, { info, data }] of opened.entries()) {
-        await this.remember(stored[index]!);
+        await (keepsAll ? this.#keep(stored[index]!) : this.remember(stored[index]!));
         await visit(info.contentID, data);
       }
     }
@@ -249,11 +298,11 @@ export class ContentFetcher {
 
   async #visitMoved(
     { contents }: PackRange,
-    visit: ContentVisitor,
+    { visit, keepsAll }: Receiver,
     signal: AbortSignal,
   ): Promise<void> {
     for (const info of contents) {
-      await visit(info.contentID, await this.fetch(info, { signal }));
+      await visit(info.contentID, await this.#fetch(info, keepsAll, { signal }));
     }
   }
 
@@ -309,10 +358,16 @@ export class ContentFetcher {
     }
   }
 
-  /** Keeps stored bytes of a content that was just written: whoever asks for it has it near. */
-  async remember({ info, bytes }: StoredContent): Promise<void> {
-    const key = cacheKey(info);
-    if (key !== undefined) await this.#options.cache?.put(key, bytes);
+  /**
+   * Keeps stored bytes of a content that was just read or written: whoever asks for it has it near. Only those with a
+   * prefix are worth it: file data is read once.
+   */
+  async remember(stored: StoredContent): Promise<void> {
+    if (contentPrefix(stored.info.contentID) !== '') await this.#keep(stored);
+  }
+
+  async #keep({ info, bytes }: StoredContent): Promise<void> {
+    await this.#options.cache?.put(cacheKey(info), bytes);
   }
 
   /** All of them out of the cache; undefined unless it holds each. A damaged entry is as good as none. */
@@ -324,8 +379,7 @@ export class ContentFetcher {
     if (cache === undefined) return undefined;
     const stored: StoredContent[] = [];
     for (const info of infos) {
-      const key = cacheKey(info);
-      const bytes = key === undefined ? undefined : await cache.get(key);
+      const bytes = await cache.get(cacheKey(info));
       if (bytes?.length !== info.packedLength) return undefined;
       stored.push({ info, bytes });
     }
@@ -342,21 +396,28 @@ function isLostPack(error: unknown): boolean {
   return error instanceof CorruptDataError && hasCode(error.cause, 'BLOB_NOT_FOUND');
 }
 
-/** Only contents with a prefix are worth keeping: file data is read once. */
-function cacheKey(info: ContentInfo): string | undefined {
-  if (contentPrefix(info.contentID) === '') return undefined;
-  return `${info.packBlobID}.${info.packOffset}.${info.packedLength}`;
+function cacheKey({ packBlobID, packOffset, packedLength }: ContentInfo): string {
+  return `${packBlobID}.${packOffset}.${packedLength}`;
 }
 
-function* plannedRanges(infos: Iterable<ContentInfo>): Generator<PackRange> {
+function* metadataOf(infos: Iterable<ContentInfo>): Generator<ContentInfo> {
+  for (const info of infos) if (contentPrefix(info.contentID) !== '') yield info;
+}
+
+/** Each content once in its plan. */
+function* plansOf(infos: Iterable<ContentInfo>): Generator<Iterable<ContentInfo>> {
   let plan = new Map<ContentID, ContentInfo>();
   for (const info of infos) {
     plan.set(info.contentID, info);
     if (plan.size < PLAN_SIZE) continue;
-    yield* rangesOf(plan.values());
+    yield plan.values();
     plan = new Map();
   }
-  yield* rangesOf(plan.values());
+  yield plan.values();
+}
+
+function* plannedRanges(infos: Iterable<ContentInfo>): Generator<PackRange> {
+  for (const plan of plansOf(infos)) yield* rangesOf(plan);
 }
 
 function* rangesOf(infos: Iterable<ContentInfo>): Generator<PackRange> {

@@ -193,6 +193,22 @@ describe('REED-SOLOMON-CRC32', () => {
     expect(correction.repairStored(damagedData, WHAT)).toEqual(stored);
   });
 
+  it('says where each block begins, so that one shard of each can be lost', () => {
+    for (const [percent, length] of [
+      [1, 300_000],
+      [20, 10_000],
+      [10, 100],
+    ] as const) {
+      const correction = createErrorCorrection(percent);
+      const input = counting(length);
+      const stored = encode(correction, input);
+      const offsets = correction.firstDataShards(stored.length);
+      expect(offsets).toHaveLength(framesByBlock(percent, stored).length);
+      for (const offset of offsets) stored[offset]! ^= 0xff;
+      expect(correction.decode(stored, 'test')).toEqual({ data: input, repaired: true });
+    }
+  });
+
   it('refuses a repair that contradicts a shard whose CRC holds', () => {
     const correction = createErrorCorrection(10);
     const stored = encode(correction, counting(40));

@@ -32,7 +32,12 @@ export interface ErrorCorrection {
    * Damage beyond repair is CORRUPT_DATA naming `what`.
    */
   repairStored(stored: Uint8Array, what: string): Uint8Array | undefined;
+  /** Where the first data shard of each block begins in `storedLength` bytes: for those who damage on purpose. */
+  firstDataShards(storedLength: number): readonly number[];
 }
+
+/** Every algorithm, by Kopia's name. */
+export const ECC_NAMES = ['REED-SOLOMON-CRC32'] as const;
 
 /** `REED-SOLOMON-CRC32` at a whole percentage from 1 to 100. Source: docs/format/ecc.md. */
 export function createErrorCorrection(overheadPercent: number): ErrorCorrection {
@@ -87,6 +92,15 @@ class ReedSolomonCrc32 implements ErrorCorrection {
       what,
     );
     return equalBytes(encoded, stored) ? undefined : encoded;
+  }
+
+  firstDataShards(storedLength: number): readonly number[] {
+    const geometry = geometryOfStored(this.#parameters, storedLength);
+    const { blocks, dataShards } = geometry;
+    return Array.from(
+      { length: blocks },
+      (_, block) => dataFrame(geometry, block * dataShards) + SHARD_CRC_LENGTH,
+    );
   }
 
   /** Only two shapes exist: that of small inputs and that of all others. */

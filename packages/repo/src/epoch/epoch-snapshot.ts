@@ -1,4 +1,5 @@
 import type { BlobMetadata } from '../blob/storage.ts';
+import type { EpochNanoseconds } from '../clock.ts';
 import { CorruptDataError } from '../errors.ts';
 import {
   EPOCH_MARKER_PREFIX,
@@ -77,6 +78,14 @@ export function createEpochSnapshot(blobs: readonly BlobMetadata[]): EpochSnapsh
 /** Nobody adds to an epoch that is two behind the write epoch. */
 export function isSettled(snapshot: EpochSnapshot, epoch: number): boolean {
   return epoch <= snapshot.writeEpoch - 2;
+}
+
+/** When the write epoch began; undefined for the first one, which has no marker. */
+export function writeEpochStart({
+  writeEpoch,
+  markers,
+}: EpochSnapshot): EpochNanoseconds | undefined {
+  return markers.find(({ id }) => parseEpochNumber(id) === writeEpoch)?.timestamp;
 }
 
 /** The last epoch that the chain of ranges covers; -1 if there is no chain. */

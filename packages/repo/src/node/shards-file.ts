@@ -40,37 +40,17 @@ export class ShardsFile {
 
   /** Stored parameters never change; a missing file is looked for again, since another writer may bring it. */
   async parameters(): Promise<ShardingParameters> {
-    this.#stored ??= await this.#read();
+    this.#stored ??= await readShardsFile(this.#path);
     return this.#stored ?? this.#assumed;
   }
 
   /** Before the first put: writes the file if it is missing, and obeys another writer who was faster. */
   async ensureStored(): Promise<void> {
-    this.#stored ??= await this.#read();
+    this.#stored ??= await readShardsFile(this.#path);
     if (this.#stored) return;
     await this.#checkFolders();
     await this.#write();
-    this.#stored = await this.#read();
-  }
-
-  async #read(): Promise<ShardingParameters | undefined> {
-    try {
-      const handle = await fs.open(this.#path, 'r');
-      try {
-        const { size } = await handle.stat();
-        if (size > MAX_SHARDS_FILE_LENGTH) {
-          throw new CorruptDataError(`${this.#path}: ${size} bytes are too many`, {
-            path: this.#path,
-          });
-        }
-        return parseSharding(await handle.readFile(), this.#path);
-      } finally {
-        await handle.close();
-      }
-    } catch (error) {
-      if (errnoCode(error) === 'ENOENT') return undefined;
-      throw filesystemError(error, { action: 'read the sharding parameters', path: this.#path });
-    }
+    this.#stored = await readShardsFile(this.#path);
   }
 
   async #write(): Promise<void> {
@@ -116,5 +96,24 @@ export class ShardsFile {
         `[${this.#assumed.shards.join(',')}]: restore the file, or give the right dirShards`,
       { path: this.#path },
     );
+  }
+}
+
+/** What `.shards` at `path` says; undefined if there is no such file. */
+export async function readShardsFile(path: string): Promise<ShardingParameters | undefined> {
+  try {
+    const handle = await fs.open(path, 'r');
+    try {
+      const { size } = await handle.stat();
+      if (size > MAX_SHARDS_FILE_LENGTH) {
+        throw new CorruptDataError(`${path}: ${size} bytes are too many`, { path });
+      }
+      return parseSharding(await handle.readFile(), path);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (errnoCode(error) === 'ENOENT') return undefined;
+    throw filesystemError(error, { action: 'read the sharding parameters', path });
   }
 }
