@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   CorruptDataError,
   indexObjectID,
   objectReference,
@@ -113,7 +114,7 @@ async function readSingly(
 ): Promise<DirectoryResult> {
   try {
     return {
-      manifest: await readDirectory(repository, id, signal === undefined ? {} : { signal }),
+      manifest: await readDirectory(repository, id, abortOptions({ signal })),
     };
   } catch (error) {
     signal?.throwIfAborted();

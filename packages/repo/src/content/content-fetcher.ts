@@ -1,4 +1,9 @@
-import type { AbortOptions, BlobReader, GetBlobOptions } from '../blob/storage.ts';
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobReader,
+  type GetBlobOptions,
+} from '../blob/storage.ts';
 import { CorruptDataError, hasCode, invariant } from '../errors.ts';
 import { Budget, forEachLimit } from '../parallel.ts';
 import type { ContentCache } from './content-cache.ts';
@@ -132,7 +137,7 @@ export class ContentFetcher {
     const receiver: Receiver = { visit, destinations: options.destinations };
     await forEachLimit(
       plannedRanges(infos),
-      { parallelism, ...(signal === undefined ? {} : { signal }) },
+      { parallelism, ...abortOptions({ signal }) },
       async (range, rangeSignal) => {
         const opener = options.borrow === true ? this.#openerFor(range) : undefined;
         const release = await memory.acquire(memoryOf(range, opener), { signal: rangeSignal });
@@ -157,7 +162,7 @@ export class ContentFetcher {
     const { signal } = options;
     await forEachLimit(
       infos,
-      { parallelism: CACHE_LOOKUPS, ...(signal === undefined ? {} : { signal }) },
+      { parallelism: CACHE_LOOKUPS, ...abortOptions({ signal }) },
       async (info) => {
         const key = cacheKey(info);
         const isMissing = key !== undefined && !(await cache.has(key));

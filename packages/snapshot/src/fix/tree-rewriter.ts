@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   Budget,
   CorruptDataError,
   type AbortOptions,
@@ -158,8 +159,7 @@ export class TreeRewriter {
   }
 
   get #abort(): AbortOptions {
-    const { signal } = this.#options;
-    return signal === undefined ? {} : { signal };
+    return abortOptions(this.#options);
   }
 }
 
