@@ -92,8 +92,8 @@ const REPO_LAYERS: readonly (readonly string[])[] = [
   ['content'],
   ['object', 'manifest', 'repository-contract.ts'],
   ['repository.ts', 'index-inspector.ts'],
-  ['heal', 'maintenance', 'open.ts', 'sync', 'survey', 'upgrade'],
-  ['create.ts', 'prefetch.ts', 'verification'],
+  ['heal', 'maintenance', 'open.ts', 'survey', 'upgrade'],
+  ['create.ts', 'prefetch.ts', 'sync', 'verification'],
   ['index.ts', 'testing.ts', 'node'],
 ];
 

@@ -1,9 +1,10 @@
-import type {
-  AbortOptions,
-  BlobID,
-  BlobMetadata,
-  BlobReader,
-  BlobStorage,
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobID,
+  type BlobMetadata,
+  type BlobReader,
+  type BlobStorage,
 } from './blob/storage.ts';
 import { createSystemClock, webRandomSource, type Clock, type RandomSource } from './clock.ts';
 import type { ContentInfo } from './content/content-info.ts';
@@ -115,9 +116,5 @@ export async function commitRecoveredEntries(
     ? new EpochIndexBlobs(parts)
     : new LegacyIndexBlobs(parts);
   const files = buildIndex(entries, { version: format.indexVersion });
-  return indexBlobs.writeIndexBlobs(
-    files,
-    createSessionID(clock(), random),
-    options.signal === undefined ? {} : { signal: options.signal },
-  );
+  return indexBlobs.writeIndexBlobs(files, createSessionID(clock(), random), abortOptions(options));
 }

@@ -5,6 +5,7 @@ export {
   type KeyDerivationName,
 } from './algorithms.ts';
 export {
+  abortOptions,
   parseBlobID,
   type AbortOptions,
   type BlobID,

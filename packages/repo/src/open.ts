@@ -1,6 +1,11 @@
 import { createSplitter } from '@longshore/chunker';
 import type { Algorithms } from './algorithms.ts';
-import type { AbortOptions, BlobReader, BlobStorage } from './blob/storage.ts';
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobReader,
+  type BlobStorage,
+} from './blob/storage.ts';
 import {
   createSystemClock,
   systemSleep,
@@ -255,8 +260,4 @@ async function refuseOutdatedCommit(
 
 function isWritable(storage: BlobReader): storage is BlobStorage {
   return 'putBlob' in storage;
-}
-
-function abortOptions({ signal }: AbortOptions): AbortOptions {
-  return signal === undefined ? {} : { signal };
 }

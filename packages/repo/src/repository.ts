@@ -1,5 +1,5 @@
 import { createSplitter, isSplitterName, type Splitter } from '@longshore/chunker';
-import type { AbortOptions, BlobStorage } from './blob/storage.ts';
+import { abortOptions, type AbortOptions, type BlobStorage } from './blob/storage.ts';
 import { encodeHex } from './bytes.ts';
 import type { Clock, RandomSource } from './clock.ts';
 import type { CompressorTable } from './compression/compressor-table.ts';
@@ -344,7 +344,7 @@ async function startSession(
       username: identity.userName,
       hostname: identity.hostName,
     },
-    signal === undefined ? {} : { signal },
+    abortOptions({ signal }),
   );
   return {
     sessionID,
@@ -374,6 +374,6 @@ export async function writeSession<T>(
 ): Promise<T> {
   await using writer = repository.newWriter(options);
   const result = await work(writer);
-  await writer.flush(options.signal === undefined ? {} : { signal: options.signal });
+  await writer.flush(abortOptions(options));
   return result;
 }

@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   createSystemClock,
   systemSleep,
   webRandomSource,
@@ -146,8 +147,4 @@ function checkpointOptions(
     return id;
   };
   return { checkpoints: { intervalMs, save } };
-}
-
-function abortOptions({ signal }: { readonly signal?: AbortSignal | undefined }): AbortOptions {
-  return signal === undefined ? {} : { signal };
 }

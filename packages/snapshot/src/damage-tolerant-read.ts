@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   forEachLimit,
   LongshoreError,
   type ContentID,
@@ -115,7 +116,7 @@ async function readSingly(
 ): Promise<void> {
   const limit = {
     parallelism: Math.min(parallelism, SINGLE_READS),
-    ...(signal === undefined ? {} : { signal }),
+    ...abortOptions({ signal }),
   };
   await forEachLimit(ids, limit, async (id, readSignal) => {
     let data: Uint8Array;

@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   CorruptDataError,
   indexObjectID,
   objectReference,
@@ -143,7 +144,7 @@ async function readSingly(
   try {
     return new StoredDirectory(
       id,
-      await readDirectoryStream(repository, id, signal === undefined ? {} : { signal }),
+      await readDirectoryStream(repository, id, abortOptions({ signal })),
     );
   } catch (error) {
     signal?.throwIfAborted();

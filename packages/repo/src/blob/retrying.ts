@@ -7,7 +7,13 @@ import { AdaptiveLimit } from './adaptive-limit.ts';
 import { decorateStorage } from './decorate-storage.ts';
 import type { StorageOperation } from './decorate-storage.ts';
 import type { RandomNumber } from './seeded-random.ts';
-import type { AbortOptions, BlobID, BlobMetadata, BlobStorage, PutBlobOptions } from './storage.ts';
+import {
+  abortOptions,
+  type BlobID,
+  type BlobMetadata,
+  type BlobStorage,
+  type PutBlobOptions,
+} from './storage.ts';
 
 /** How often and how long to try again. Whichever limit is reached first ends it. */
 export interface RetryPolicy {
@@ -81,7 +87,7 @@ export function createRetryingStorage(
       if (!uncertain || !hasCode(error, 'ALREADY_EXISTS')) throw error;
       // A failed attempt may have stored the blob after all: then it is ours, and nobody else's.
       const stored = await retrying.call('get', id, put.signal, () =>
-        inner.getBlob(id, abortOptions(put.signal)),
+        inner.getBlob(id, abortOptions(put)),
       );
       if (!equalBytes(stored, concatBytes(bytesParts(data)))) throw error;
     }
@@ -129,7 +135,7 @@ class Retrying {
   ): Promise<T> {
     let startedAt: bigint | undefined;
     for (let attempt = 1; ; attempt++) {
-      const limited = await this.#limit.enter(abortOptions(signal));
+      const limited = await this.#limit.enter(abortOptions({ signal }));
       startedAt ??= this.#options.clock();
       let failure: { readonly error: unknown };
       try {
@@ -220,8 +226,4 @@ class Retrying {
 
 function isRetryable(error: unknown): boolean {
   return errorCode(error) !== undefined && (error as LongshoreError).retryable;
-}
-
-function abortOptions(signal: AbortSignal | undefined): AbortOptions {
-  return signal ? { signal } : {};
 }

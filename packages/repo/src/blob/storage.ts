@@ -18,6 +18,15 @@ export interface AbortOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The signal of anything that may have one, as what others take: none is left out, not passed on as undefined. */
+export function abortOptions({
+  signal,
+}: {
+  readonly signal?: AbortSignal | undefined;
+}): AbortOptions {
+  return signal === undefined ? {} : { signal };
+}
+
 /** `length` bytes from `offset`, both in bytes. A range that reaches past the end of the blob is CORRUPT_DATA. */
 export interface ByteRange {
   readonly offset: number;

@@ -5,7 +5,7 @@ import { Budget } from '../parallel.ts';
 import { checkByteRange } from './byte-range.ts';
 import { decorateStorage } from './decorate-storage.ts';
 import { TokenBucket } from './token-bucket.ts';
-import type { BlobMetadata, BlobStorage } from './storage.ts';
+import { abortOptions, type BlobMetadata, type BlobStorage } from './storage.ts';
 
 /** Limits under the names that Kopia's connection settings give them. Absent or 0: no limit. */
 export interface ThrottlingLimits {
@@ -122,7 +122,7 @@ async function holding<T>(
   signal: AbortSignal | undefined,
   run: () => Promise<T>,
 ): Promise<T> {
-  const release = await places.acquire(1, signal === undefined ? {} : { signal });
+  const release = await places.acquire(1, abortOptions({ signal }));
   try {
     return await run();
   } finally {

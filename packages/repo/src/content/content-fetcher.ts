@@ -1,4 +1,9 @@
-import type { AbortOptions, BlobReader, GetBlobOptions } from '../blob/storage.ts';
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobReader,
+  type GetBlobOptions,
+} from '../blob/storage.ts';
 import { CorruptDataError, hasCode, invariant } from '../errors.ts';
 import { Budget, forEachLimit } from '../parallel.ts';
 import type { ContentCache } from './content-cache.ts';
@@ -152,7 +157,7 @@ export class ContentFetcher {
     const { signal } = options;
     await forEachLimit(
       plannedRanges(infos),
-      { parallelism, ...(signal === undefined ? {} : { signal }) },
+      { parallelism, ...abortOptions({ signal }) },
       async (range, rangeSignal) => {
         const opener = options.borrow === true ? await this.#openerFor(range) : undefined;
         const release = await memory.acquire(memoryOf(range, opener), { signal: rangeSignal });
@@ -201,7 +206,7 @@ export class ContentFetcher {
     if (cache === undefined) return missing;
     await forEachLimit(
       infos,
-      { parallelism: CACHE_LOOKUPS, ...(signal === undefined ? {} : { signal }) },
+      { parallelism: CACHE_LOOKUPS, ...abortOptions({ signal }) },
       async (info) => {
         if (!(await cache.has(cacheKey(info)))) missing.push(info);
       },

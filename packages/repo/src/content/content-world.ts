@@ -2,7 +2,7 @@ import { createFaultyStorage, type FaultyStorage } from '../blob/faulty-storage.
 import { createManualTime, type ManualTime } from '../blob/manual-time.ts';
 import { createMemoryStorage, type MemoryStorage } from '../blob/memory-storage.ts';
 import { createSeededRandom } from '../blob/seeded-random.ts';
-import type { BlobStorage } from '../blob/storage.ts';
+import { abortOptions, type BlobStorage } from '../blob/storage.ts';
 import type { RandomSource } from '../clock.ts';
 import { DEFAULT_EPOCH_PARAMETERS, DISABLED_EPOCH_PARAMETERS } from '../format/epoch-parameters.ts';
 import type { FormatVersion, RepositoryFormat } from '../format/parameters.ts';
@@ -144,7 +144,7 @@ export async function createContentWorld(options: ContentWorldOptions = {}): Pro
             own,
             sealer,
             { id, startTime: now, checkpointTime: now, username: 'user', hostname: 'host' },
-            signal === undefined ? {} : { signal },
+            abortOptions({ signal }),
           );
           const packs = new PackWriter({
             storage: own,

@@ -1,4 +1,4 @@
-import type { AbortOptions, BlobStorage } from '../blob/storage.ts';
+import { abortOptions, type AbortOptions, type BlobStorage } from '../blob/storage.ts';
 import {
   NANOSECONDS_PER_SECOND,
   type Clock,
@@ -215,7 +215,7 @@ export class SessionContents implements ContentManager {
     await this.#beforeChange(signal);
     const compressor = this.#usableCompressor(prefix, options.compressor);
     const hashes =
-      options.hashes ?? (await this.#options.preparer.hash(batch, abortOptions(signal)));
+      options.hashes ?? (await this.#options.preparer.hash(batch, abortOptions({ signal })));
     this.#check(signal);
     const { batch: writeBatch, leave } = await this.#enter(signal);
     try {
@@ -422,7 +422,7 @@ export class SessionContents implements ContentManager {
         }
         return infos;
       };
-      await this.#filler.fill(packs, contents, onSealed, abortOptions(signal));
+      await this.#filler.fill(packs, contents, onSealed, abortOptions({ signal }));
       await this.#rememberMetadata(batch, contents);
     } finally {
       for (const content of contents.slice(storedCount)) content.settle(false);
@@ -541,7 +541,7 @@ export class SessionContents implements ContentManager {
   /** Packs first, then the index blobs that name them, then the end of the session. */
   async #storeBatch(batch: WriteBatch, signal: AbortSignal | undefined): Promise<void> {
     const session = await batch.session();
-    await session.packs.finish(abortOptions(signal));
+    await session.packs.finish(abortOptions({ signal }));
     signal?.throwIfAborted();
     if (this.#age(batch) > MAX_SESSION_AGE) {
       throw new LongshoreError(
@@ -550,7 +550,11 @@ export class SessionContents implements ContentManager {
       );
     }
     const shards = buildIndex(batch.entries, { version: this.format.indexVersion });
-    await this.#options.committed.commitIndexes(shards, session.sessionID, abortOptions(signal));
+    await this.#options.committed.commitIndexes(
+      shards,
+      session.sessionID,
+      abortOptions({ signal }),
+    );
     // Committed is committed: a marker that stays behind only protects garbage for some days.
     await session.end().catch(() => undefined);
   }
@@ -567,10 +571,6 @@ function checkContentLength(data: Uint8Array): void {
 function winner(a: ContentInfo | undefined, b: ContentInfo | undefined): ContentInfo | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return compareContentInfo(a, b) >= 0 ? a : b;
-}
-
-function abortOptions(signal: AbortSignal | undefined): AbortOptions {
-  return signal === undefined ? {} : { signal };
 }
 
 function compressorNameOf(headerID: number): CompressorName | undefined {

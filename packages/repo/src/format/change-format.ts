@@ -1,4 +1,10 @@
-import type { AbortOptions, BlobID, BlobRetention, BlobStorage } from '../blob/storage.ts';
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobID,
+  type BlobRetention,
+  type BlobStorage,
+} from '../blob/storage.ts';
 import { equalBytes } from '../bytes.ts';
 import type { Clock } from '../clock.ts';
 import { LongshoreError } from '../errors.ts';
@@ -227,8 +233,4 @@ export async function putFormatBlob(
 ): Promise<void> {
   const retention = retentionOf(id, configuration);
   await storage.putBlob(id, data, retention === undefined ? {} : { retention });
-}
-
-function abortOptions({ signal }: AbortOptions): AbortOptions {
-  return signal === undefined ? {} : { signal };
 }

@@ -1,5 +1,11 @@
 import { KEY_DERIVATION_NAMES, type Algorithms, type KeyDerivationName } from '../algorithms.ts';
-import type { AbortOptions, BlobID, BlobRetention, BlobStorage } from '../blob/storage.ts';
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobID,
+  type BlobRetention,
+  type BlobStorage,
+} from '../blob/storage.ts';
 import type { Clock, RandomSource } from '../clock.ts';
 import { CorruptDataError, hasCode, LongshoreError } from '../errors.ts';
 import { ENCRYPTION_NAMES, type EncryptionName } from '../encryption/content-cipher.ts';
@@ -172,8 +178,4 @@ async function putNew(
     if (hasCode(error, 'ALREADY_EXISTS')) throw existsError(storage);
     throw error;
   }
-}
-
-function abortOptions({ signal }: AbortOptions): AbortOptions {
-  return signal === undefined ? {} : { signal };
 }

@@ -1,5 +1,5 @@
 import type { Algorithms } from '../algorithms.ts';
-import type { AbortOptions, BlobReader } from '../blob/storage.ts';
+import { abortOptions, type AbortOptions, type BlobReader } from '../blob/storage.ts';
 import { equalBytes } from '../bytes.ts';
 import type { Clock, EpochNanoseconds } from '../clock.ts';
 import { CorruptDataError } from '../errors.ts';
@@ -177,7 +177,7 @@ export async function openFormat(options: OpenFormatOptions): Promise<FormatMana
   const remembered = await openRemembered(options);
   if (remembered !== undefined) return remembered;
   const readAt = clock();
-  const bytes = await readFormatBlobs(storage, signal === undefined ? {} : { signal });
+  const bytes = await readFormatBlobs(storage, abortOptions({ signal }));
   const manager = await openBytes(options, { ...bytes, readAt }, false);
   await cache?.store({ ...bytes, readAt });
   return manager;

@@ -1,10 +1,11 @@
 import type { Algorithms } from '../algorithms.ts';
-import type {
-  AbortOptions,
-  BlobID,
-  BlobMetadata,
-  BlobReader,
-  BlobStorage,
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobID,
+  type BlobMetadata,
+  type BlobReader,
+  type BlobStorage,
 } from '../blob/storage.ts';
 import { hasCode, LongshoreError } from '../errors.ts';
 import { FORMAT_BLOB_ID, parseFormatBlob } from './format-blob.ts';
@@ -35,7 +36,7 @@ export async function recoverFormatBlob(
   storage: BlobStorage,
   options: RecoverFormatOptions,
 ): Promise<RecoveredFormat> {
-  const abort = options.signal === undefined ? {} : { signal: options.signal };
+  const abort = abortOptions(options);
   if ((await readIfPresent(storage, FORMAT_BLOB_ID, abort)) !== undefined) {
     throw new LongshoreError(
       'REPOSITORY_EXISTS',

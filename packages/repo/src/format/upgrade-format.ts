@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   parseBlobID,
   type AbortOptions,
   type BlobID,
@@ -41,7 +42,7 @@ export async function backUpFormat(
   signal?.throwIfAborted();
   await putFormatBlob(storage, id, formatBlobBytes, blobConfiguration);
   const written = await storage.getMetadata(id);
-  await deleteBackups(storage, id, signal === undefined ? {} : { signal });
+  await deleteBackups(storage, id, abortOptions({ signal }));
   return written;
 }
 
@@ -65,7 +66,7 @@ export async function readBackup(
   ownerID: string,
   { storage, signal }: ChangeFormatOptions,
 ): Promise<FormatState | undefined> {
-  const abort = signal === undefined ? {} : { signal };
+  const abort = abortOptions({ signal });
   const own = backupBlobID(ownerID);
   const backups = await listBackups(storage, abort);
   const [oldest] = backups.toSorted((a, b) => (a.timestamp < b.timestamp ? -1 : 1));

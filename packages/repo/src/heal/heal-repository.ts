@@ -1,5 +1,5 @@
 import { concatBytes, encodeHex, equalBytes } from '../bytes.ts';
-import type { AbortOptions, BlobID, BlobReader } from '../blob/storage.ts';
+import { abortOptions, type AbortOptions, type BlobID, type BlobReader } from '../blob/storage.ts';
 import type { ContentInfo } from '../content/content-info.ts';
 import type { ContentKernel } from '../content/content-kernel.ts';
 import { contentsByPack, packExtents } from '../content/contents-by-pack.ts';
@@ -86,7 +86,7 @@ async function checkReplica(
   uniqueID: Uint8Array,
   { signal }: AbortOptions,
 ): Promise<void> {
-  const abort = signal === undefined ? {} : { signal };
+  const abort = abortOptions({ signal });
   const format = parseFormatBlob(await replica.getBlob(FORMAT_BLOB_ID, abort));
   if (equalBytes(format.uniqueID, uniqueID)) return;
   throw new LongshoreError(
@@ -117,7 +117,7 @@ class Healing {
   async run(): Promise<HealResult> {
     const { contents, storage, clock } = this.#repository;
     const { readPacks = false, parallel = 2, signal, onEvent } = this.#options;
-    const abort = signal === undefined ? {} : { signal };
+    const abort = abortOptions({ signal });
     const stored = await StoredPacks.list(storage, clock, abort);
     const suspects: BlobID[] = [];
     const extents = packExtents(contents);

@@ -1,4 +1,4 @@
-import type { AbortOptions } from '../blob/storage.ts';
+import { abortOptions, type AbortOptions } from '../blob/storage.ts';
 import {
   formatGoTime,
   webRandomSource,
@@ -16,7 +16,6 @@ import type { MaintenanceRun, MaintenanceStatistics } from './schedule.ts';
 import { loadSchedule, recordRun } from './schedule-blob.ts';
 import { readStorageTime, refuseClockSkew } from './storage-time.ts';
 import { loadMaintenanceParameters } from './stored-parameters.ts';
-import { abortOptions } from './task-storage.ts';
 import type { MaintenanceChange, MaintenanceTask, TaskContext } from './tasks.ts';
 
 /** Tasks of maintenance that somebody runs on their own: neither owner nor schedule are asked. */

@@ -1,4 +1,4 @@
-import type { BlobID } from '../blob/storage.ts';
+import { abortOptions, type BlobID } from '../blob/storage.ts';
 import { NANOSECONDS_PER_SECOND } from '../clock.ts';
 import { contentNotFound } from '../content/committed-contents.ts';
 import type { ContentID } from '../content/content-id.ts';
@@ -8,7 +8,6 @@ import type { RepositoryWriter } from '../repository-contract.ts';
 import { packTotals } from './referenced-packs.ts';
 import type { MaintenanceStatistics } from './schedule.ts';
 import type { TaskContext } from './tasks.ts';
-import { abortOptions } from './task-storage.ts';
 
 /** A pack with less than this share of the pack size is short. Kopia's number. */
 const SHORT_PACK_PERCENT = 60;

@@ -1,7 +1,7 @@
+import { abortOptions } from '../blob/storage.ts';
 import { formatGoTime, NANOSECONDS_PER_SECOND, type EpochNanoseconds } from '../clock.ts';
 import type { MaintenanceStatistics } from './schedule.ts';
 import type { TaskContext } from './tasks.ts';
-import { abortOptions } from './task-storage.ts';
 
 /**
  * Lets contents that were marked deleted before `dropBefore` vanish from the index: in epoch style by moving

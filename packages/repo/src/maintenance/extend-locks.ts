@@ -1,4 +1,9 @@
-import type { BlobID, BlobRetention, BlobStorage } from '../blob/storage.ts';
+import {
+  abortOptions,
+  type BlobID,
+  type BlobRetention,
+  type BlobStorage,
+} from '../blob/storage.ts';
 import { describeError, errorCode, hasCode, LongshoreError } from '../errors.ts';
 import { LOCKED_PREFIXES } from '../format/blobcfg-blob.ts';
 import { formatGoDuration } from '../format/go-duration.ts';
@@ -6,7 +11,7 @@ import { forEachLimit } from '../parallel.ts';
 import type { MaintenanceParameters } from './parameters.ts';
 import type { MaintenanceStatistics } from './schedule.ts';
 import type { TaskContext } from './tasks.ts';
-import { abortOptions, deletionParallelism, listBlobs } from './task-storage.ts';
+import { deletionParallelism, listBlobs } from './task-storage.ts';
 
 /** A lock must outlive the next full maintenance by this much. Kopia's number, in nanoseconds. */
 const MIN_MARGIN = 24n * 3_600_000_000_000n;

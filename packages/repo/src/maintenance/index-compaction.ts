@@ -1,10 +1,11 @@
+import { abortOptions } from '../blob/storage.ts';
 import { formatGoTime, GO_ZERO_TIME, type EpochNanoseconds } from '../clock.ts';
 import type { EpochIndexBlobs } from '../content/indexblob/epoch-index-blobs.ts';
 import type { LegacyIndexBlobs } from '../content/indexblob/legacy-index-blobs.ts';
 import type { EpochCompaction } from '../epoch/epoch-manager.ts';
 import type { MaintenanceStatistics } from './schedule.ts';
 import type { TaskContext } from './tasks.ts';
-import { abortOptions, totalLength } from './task-storage.ts';
+import { totalLength } from './task-storage.ts';
 
 type Step = Pick<TaskContext, 'dryRun' | 'signal' | 'onChange'>;
 

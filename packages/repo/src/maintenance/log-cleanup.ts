@@ -1,10 +1,10 @@
-import type { BlobMetadata } from '../blob/storage.ts';
+import { abortOptions, type BlobMetadata } from '../blob/storage.ts';
 import type { EpochNanoseconds } from '../clock.ts';
 import { forEachLimit } from '../parallel.ts';
 import type { LogRetention } from './parameters.ts';
 import type { MaintenanceStatistics } from './schedule.ts';
 import type { TaskContext } from './tasks.ts';
-import { abortOptions, deletionParallelism, listBlobs, totalLength } from './task-storage.ts';
+import { deletionParallelism, listBlobs, totalLength } from './task-storage.ts';
 
 /** Diagnostic logs of Kopia's clients. */
 export const LOG_PREFIX = '_log_';

@@ -1,4 +1,4 @@
-import type { BlobMetadata } from '../blob/storage.ts';
+import { abortOptions, type BlobMetadata } from '../blob/storage.ts';
 import { NANOSECONDS_PER_SECOND, type EpochNanoseconds } from '../clock.ts';
 import { sessionIDOf } from '../content/session-id.ts';
 import { listSessions, type ListedSession } from '../content/write-session.ts';
@@ -9,7 +9,7 @@ import { packTotals } from './referenced-packs.ts';
 import type { SafetyParameters } from './safety.ts';
 import type { MaintenanceStatistics } from './schedule.ts';
 import type { TaskContext } from './tasks.ts';
-import { abortOptions, deletionParallelism, totalLength } from './task-storage.ts';
+import { deletionParallelism, totalLength } from './task-storage.ts';
 
 /** Blobs that only an index entry, or a live session, keeps: packs, packs of metadata, session markers. */
 export const COLLECTED_PREFIXES = ['p', 'q', 's'] as const;

@@ -1,4 +1,4 @@
-import type { AbortOptions } from '../blob/storage.ts';
+import { abortOptions, type AbortOptions } from '../blob/storage.ts';
 import type { EpochNanoseconds } from '../clock.ts';
 import { refuseOtherIndexStyle } from '../content/indexblob/index-style.ts';
 import { LongshoreError } from '../errors.ts';
@@ -12,7 +12,6 @@ import { refuseClockSkew } from './storage-time.ts';
 import { loadMaintenanceParameters } from './stored-parameters.ts';
 import { runFullTasks, runQuickTasks } from './task-lists.ts';
 import { TaskRunner, type TaskResult } from './task-runner.ts';
-import { abortOptions } from './task-storage.ts';
 import type { MaintenanceEvent, MaintenanceMode, SnapshotGC } from './tasks.ts';
 
 /** Keeps two processes of one client apart; others are kept apart by the owner rule. */

@@ -1,3 +1,4 @@
+import { abortOptions } from '../blob/storage.ts';
 import { formatGoTime } from '../clock.ts';
 import type { EpochIndexBlobs } from '../content/indexblob/epoch-index-blobs.ts';
 import { rewriteShortPacks } from './content-rewrite.ts';
@@ -18,7 +19,6 @@ import type { MaintenanceSchedule } from './schedule.ts';
 import { loadSchedule } from './schedule-blob.ts';
 import type { TaskRunner } from './task-runner.ts';
 import type { MaintenanceTask, SnapshotGC, TaskContext } from './tasks.ts';
-import { abortOptions } from './task-storage.ts';
 
 type RunContext = Omit<TaskContext, 'onChange'>;
 

@@ -1,9 +1,9 @@
+import { abortOptions } from '../blob/storage.ts';
 import { refuseOtherIndexStyle } from '../content/indexblob/index-style.ts';
 import { describeError } from '../errors.ts';
 import type { MaintenanceRun, MaintenanceStatistics } from './schedule.ts';
 import { recordRun, type KnownSchedule } from './schedule-blob.ts';
 import type { MaintenanceEvent, MaintenanceTask, TaskContext } from './tasks.ts';
-import { abortOptions } from './task-storage.ts';
 
 /** What came of one task. */
 export interface TaskResult {

@@ -1,4 +1,4 @@
-import type { AbortOptions, BlobMetadata } from '../blob/storage.ts';
+import { abortOptions, type BlobMetadata } from '../blob/storage.ts';
 import type { TaskContext } from './tasks.ts';
 
 /** Kopia's number of deletions at once, unless the maintenance parameters have another. */
@@ -6,14 +6,6 @@ const DEFAULT_DELETION_PARALLELISM = 16;
 
 export function deletionParallelism({ parameters }: Pick<TaskContext, 'parameters'>): number {
   return parameters.listParallelism > 0 ? parameters.listParallelism : DEFAULT_DELETION_PARALLELISM;
-}
-
-export function abortOptions({
-  signal,
-}: {
-  readonly signal: AbortSignal | undefined;
-}): AbortOptions {
-  return signal === undefined ? {} : { signal };
 }
 
 /** Every blob with a prefix. A listing that fails is no answer: the error is thrown. */

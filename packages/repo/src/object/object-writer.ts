@@ -1,3 +1,4 @@
+import { abortOptions } from '../blob/storage.ts';
 import type { Splitter } from '@longshore/chunker';
 import { encodeUtf8 } from '../bytes.ts';
 import type { CompressorName } from '../compression/compressor.ts';
@@ -110,7 +111,7 @@ function contentOptions(
   compressor: CompressorName | undefined,
   signal: AbortSignal | undefined,
 ): WriteContentOptions {
-  return { prefix, compressor, ...(signal === undefined ? {} : { signal }) };
+  return { prefix, compressor, ...abortOptions({ signal }) };
 }
 
 /** One object out of its chunks in order: the chunk itself, or an index object over several. */
@@ -137,7 +138,7 @@ export async function writeIndexObject(
     prefix,
     compressor: metadataCompressor,
     metadataCompressor,
-    ...(signal === undefined ? {} : { signal }),
+    ...abortOptions({ signal }),
   });
   return `I${index}` as ObjectID;
 }
@@ -305,7 +306,7 @@ export class StreamingObjectWriter implements ObjectWriter {
     if (this.#slot !== undefined) return this.#slot;
     const { signal } = this.#options;
     this.#slots ??= this.#chooseSlots();
-    const slot = await this.#slots.acquire(signal === undefined ? {} : { signal });
+    const slot = await this.#slots.acquire(abortOptions({ signal }));
     if (this.#ended) {
       slot.release();
       throw new LongshoreError('ABORTED', 'the object writer was closed');

@@ -5,6 +5,7 @@ import { FORMAT_BLOB_ID, parseFormatBlob } from '../format/format-blob.ts';
 import { encodeGoJSON, field, parseGoJSON } from '../format/go-json.ts';
 import { Budget, forEachLimit } from '../parallel.ts';
 import {
+  abortOptions,
   parseBlobID,
   type AbortOptions,
   type BlobID,
@@ -111,7 +112,7 @@ export async function syncStorages(
       'only an open repository can tell which packs nobody needs any more',
     );
   }
-  await repository?.refresh(options.signal === undefined ? {} : { signal: options.signal });
+  await repository?.refresh(abortOptions(options));
   const judge = repository === undefined ? undefined : await createSyncJudge(repository);
   return new StorageSync(source, target, judge, options).run();
 }
@@ -136,7 +137,7 @@ class StorageSync {
     this.#target = target;
     this.#judge = judge;
     this.#options = options;
-    this.#abort = options.signal === undefined ? {} : { signal: options.signal };
+    this.#abort = abortOptions(options);
   }
 
   async run(): Promise<SyncResult> {

@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   parseBlobID,
   type AbortOptions,
   type BlobID,
@@ -192,7 +193,7 @@ export class IndexMigration {
     { signal }: AbortOptions,
   ): Promise<readonly PackIndex[]> {
     const indexes: PackIndex[] = [];
-    const limits = { parallelism: FETCH_PARALLELISM, ...(signal === undefined ? {} : { signal }) };
+    const limits = { parallelism: FETCH_PARALLELISM, ...abortOptions({ signal }) };
     await forEachLimit(blobs, limits, async ({ id }, fetchSignal) => {
       indexes.push(await this.#fetcher.fetch(id, { signal: fetchSignal }));
     });

@@ -1,3 +1,4 @@
+import { abortOptions } from '../blob/storage.ts';
 import { hasLegacyPoison, LEGACY_POISON_BLOB_ID } from '../content/indexblob/legacy-poison.ts';
 import { CorruptDataError, LongshoreError } from '../errors.ts';
 import { withRetention } from '../format/retaining-storage.ts';
@@ -24,7 +25,7 @@ export type RollBackOutcome = 'rolled-back' | 'mended';
  */
 export async function rollBackUpgrade(environment: UpgradeEnvironment): Promise<RollBackOutcome> {
   const { formatManager: manager, ownerID, clock, random, signal } = environment;
-  const abort = signal === undefined ? {} : { signal };
+  const abort = abortOptions({ signal });
   const storage = withRetention(environment.storage, () => manager.blobConfiguration);
   const change = { storage, clock, ...abort };
   const parts = { storage, formatManager: manager, clock, random, ownerID };

@@ -1,4 +1,4 @@
-import type { AbortOptions, BlobStorage } from '../blob/storage.ts';
+import { abortOptions, type AbortOptions, type BlobStorage } from '../blob/storage.ts';
 import {
   formatGoTime,
   NANOSECONDS_PER_MILLISECOND,
@@ -113,7 +113,7 @@ class Upgrade {
     this.#target = options.targetVersion ?? LATEST_VERSION;
     this.#lock = new OwnLock(options);
     this.#manager = formatManager;
-    this.#abort = signal === undefined ? {} : { signal };
+    this.#abort = abortOptions({ signal });
     this.#storage = withRetention(storage, () => formatManager.blobConfiguration);
     this.#change = { storage: this.#storage, clock, ...this.#abort };
   }
@@ -281,7 +281,7 @@ export async function isMigrating(
   options: ChangeFormatOptions,
 ): Promise<boolean> {
   const { storage, signal } = options;
-  if (await hasLegacyPoison(storage, signal === undefined ? {} : { signal })) return false;
+  if (await hasLegacyPoison(storage, abortOptions({ signal }))) return false;
   const backup = await readBackup(manager, ownerID, options);
   return backup === undefined || !backup.stored.format.epochParameters.enabled;
 }

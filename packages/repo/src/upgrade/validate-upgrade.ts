@@ -1,3 +1,4 @@
+import { abortOptions } from '../blob/storage.ts';
 import type { IndexDifferences } from '../content/indexblob/compare-indexes.ts';
 import { IndexMigration } from './migrate-indexes.ts';
 import { isMigrating, type UpgradeEnvironment } from './upgrade-repository.ts';
@@ -10,7 +11,7 @@ export async function validateUpgrade(
   environment: UpgradeEnvironment,
 ): Promise<IndexDifferences | undefined> {
   const { formatManager, storage, ownerID, clock, signal } = environment;
-  const abort = signal === undefined ? {} : { signal };
+  const abort = abortOptions({ signal });
   await formatManager.refresh(abort);
   const isLocked = formatManager.upgradeLock !== undefined;
   if (!isLocked || !formatManager.current().epochParameters.enabled) return undefined;

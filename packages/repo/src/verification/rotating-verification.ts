@@ -1,4 +1,9 @@
-import type { AbortOptions, BlobID, BlobMetadata } from '../blob/storage.ts';
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobID,
+  type BlobMetadata,
+} from '../blob/storage.ts';
 import { webRandomSource, type RandomSource } from '../clock.ts';
 import type { ContentInfo } from '../content/content-info.ts';
 import { contentsByPack, packExtents } from '../content/contents-by-pack.ts';
@@ -101,7 +106,7 @@ class RotatingVerification {
     this.#repository = repository;
     this.#kernel = kernel;
     this.#options = options;
-    this.#abort = signal === undefined ? {} : { signal };
+    this.#abort = abortOptions({ signal });
     this.#store = new RotationStore(repository.storage, repository.sealer, random, this.#abort);
     this.#memory = new Budget(memoryLimit);
   }

@@ -1,5 +1,11 @@
 import { deleteIfAllowed } from '../blob/delete-if-allowed.ts';
-import type { AbortOptions, BlobID, BlobMetadata, BlobStorage } from '../blob/storage.ts';
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobID,
+  type BlobMetadata,
+  type BlobStorage,
+} from '../blob/storage.ts';
 import { encodeHex, encodeUtf8 } from '../bytes.ts';
 import { NANOSECONDS_PER_SECOND, type RandomSource } from '../clock.ts';
 import type { BlobSealer } from '../content/indexblob/blob-sealing.ts';
@@ -37,7 +43,7 @@ export class RotationStore {
     this.#storage = storage;
     this.#sealer = sealer;
     this.#random = random;
-    this.#abort = options.signal === undefined ? {} : { signal: options.signal };
+    this.#abort = abortOptions(options);
   }
 
   /** Undefined if there is none that opens: then nothing counts as read. */

@@ -1,4 +1,4 @@
-import { encodeUtf8, LongshoreError } from '@longshore/repo';
+import { abortOptions, encodeUtf8, LongshoreError } from '@longshore/repo';
 import { describe, expect, it } from 'vitest';
 import type { DirectoryEntry } from '../entry.ts';
 import { EMPTY_POLICY, type ActionCommand, type ActionsPolicy } from '../policy/policy.ts';
@@ -87,7 +87,7 @@ async function runWith(
     version: '1.2.3',
     onEvent: (event) => events.push(event),
   });
-  const read = await actions.around(place, work, signal === undefined ? {} : { signal });
+  const read = await actions.around(place, work, abortOptions({ signal }));
   return { read, events };
 }
 

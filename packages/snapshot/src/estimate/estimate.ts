@@ -1,4 +1,4 @@
-import { hasCode, type AbortOptions } from '@longshore/repo';
+import { abortOptions, hasCode, type AbortOptions } from '@longshore/repo';
 import type { DirectoryEntry, Entry } from '../entry.ts';
 import { IgnoreContext } from '../policy/ignore-context.ts';
 import type { PolicyNode } from '../policy/policy-tree.ts';
@@ -104,7 +104,7 @@ class EstimateRun {
     let children: readonly Entry[];
     let context: IgnoreContext;
     try {
-      children = await directory.readChildren(signal === undefined ? {} : { signal });
+      children = await directory.readChildren(abortOptions({ signal }));
       const rules = directoryRules(parent, path, node, children);
       if (rules.isCacheDirectory) {
         this.#excludeDirectory(path);

@@ -1,4 +1,9 @@
-import { LongshoreError, type AbortOptions, type RepositoryWriter } from '@longshore/repo';
+import {
+  abortOptions,
+  LongshoreError,
+  type AbortOptions,
+  type RepositoryWriter,
+} from '@longshore/repo';
 import { positiveCount } from '../count-option.ts';
 import { isDamage } from '../damage.ts';
 import { encodeDirEntry, type DirEntry } from '../dir-manifest.ts';
@@ -73,7 +78,7 @@ export async function fixInvalidFiles(
   const checker = await FileChecker.create(
     writer,
     () => (randomFraction?.() ?? 0) * 100 < verifyFilesPercent,
-    signal === undefined ? {} : { signal },
+    abortOptions({ signal }),
   );
   const rewriter: TreeRewriter = new TreeRewriter(writer, {
     ...rewriterOptions(options),
@@ -81,7 +86,7 @@ export async function fixInvalidFiles(
     rewriteEntry: async (entry, path) => {
       if (entry.type === 'd') return entry;
       try {
-        await checker.checkFile(entry, signal === undefined ? {} : { signal });
+        await checker.checkFile(entry, abortOptions({ signal }));
         return entry;
       } catch (error) {
         if (!isDamage(error)) throw error;
@@ -127,7 +132,7 @@ function rewriterOptions({
     unreadableDirectories,
     onUnreadable: (path, error) => onEvent?.({ type: 'entry-invalid', path, error }),
     parallel: positiveCount('parallel', parallel),
-    ...(signal === undefined ? {} : { signal }),
+    ...abortOptions({ signal }),
   };
 }
 
@@ -140,11 +145,7 @@ async function fixSnapshots(
   for (const before of snapshots) {
     signal?.throwIfAborted();
     const { rootEntry } = before;
-    const { policy } = await getEffectivePolicy(
-      writer,
-      before.source,
-      signal === undefined ? {} : { signal },
-    );
+    const { policy } = await getEffectivePolicy(writer, before.source, abortOptions({ signal }));
     rewriter.metadataCompressor = metadataCompressor(policy.metadataCompression);
     const root = rootEntry === undefined ? undefined : await rewriter.rewriteRoot(rootEntry);
     if (root === undefined || isSameEntry(root, rootEntry)) {

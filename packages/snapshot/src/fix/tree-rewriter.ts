@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   Budget,
   CorruptDataError,
   runBeside,
@@ -143,8 +144,7 @@ export class TreeRewriter {
   }
 
   get #abort(): AbortOptions {
-    const { signal } = this.#options;
-    return signal === undefined ? {} : { signal };
+    return abortOptions(this.#options);
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   contentPrefix,
   NANOSECONDS_PER_SECOND,
   type ContentID,
@@ -27,7 +28,7 @@ export type SnapshotGCContext = Pick<
 /** The collection as a task of full maintenance. */
 export const snapshotGCTask: SnapshotGC = async (context) => {
   const { repository, signal } = context;
-  await using writer = repository.newWriter(signal === undefined ? {} : { signal });
+  await using writer = repository.newWriter(abortOptions({ signal }));
   return await runSnapshotGC(repository, writer, context);
 };
 
@@ -44,10 +45,7 @@ async function runSnapshotGC(
   // The view of the contents is fixed before the snapshots are listed: whatever appears in between can only
   // add to what is needed.
   const contents = repository.contents.iterateContents({ includeDeleted: true });
-  const used = await findUsedContents(
-    repository,
-    context.signal === undefined ? {} : { signal: context.signal },
-  );
+  const used = await findUsedContents(repository, abortOptions(context));
   const collection = new Collection(writer, used, context);
   for (const info of contents) {
     const step = collection.visit(info);
@@ -166,8 +164,7 @@ class Collection {
   }
 
   #abort(): { readonly signal?: AbortSignal } {
-    const { signal } = this.#context;
-    return signal === undefined ? {} : { signal };
+    return abortOptions(this.#context);
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   createSystemClock,
   errorCode,
   forEachLimit,
@@ -67,7 +68,7 @@ export async function migrateSnapshots(
   const { sources, parallel = 1, signal, onEvent } = options;
   await forEachLimit(
     sources,
-    { parallelism: Math.max(1, parallel), ...(signal === undefined ? {} : { signal }) },
+    { parallelism: Math.max(1, parallel), ...abortOptions({ signal }) },
     async (source, sourceSignal) => {
       try {
         await migrateSource(from, to, source, { ...options, signal: sourceSignal });
@@ -114,7 +115,7 @@ async function uploadAgain(
   { applyIgnoreRules = false, signal, stopSignal, onEvent, log }: MigrateOptions,
 ): Promise<SnapshotDraft> {
   const { source, rootEntry, startTime, endTime, description, tags, pins } = snapshot;
-  const abort = signal === undefined ? {} : { signal };
+  const abort = abortOptions({ signal });
   const policy = await loadPolicyTree(writer, source, abort);
   const previous = await findPreviousSnapshots(writer, source, {
     ...abort,

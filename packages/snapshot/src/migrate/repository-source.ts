@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   describeError,
   LongshoreError,
   type AbortOptions,
@@ -131,7 +132,7 @@ class RepositorySource {
     { start, length }: StreamedPart,
     { signal }: AbortOptions,
   ): AsyncGenerator<Uint8Array, void, void> {
-    const options = signal === undefined ? {} : { signal };
+    const options = abortOptions({ signal });
     try {
       await using reader = await this.#repository.openObject(objectOf(entry), options);
       const left = Math.max(0, reader.length - start);

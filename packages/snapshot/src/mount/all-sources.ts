@@ -1,4 +1,4 @@
-import type { AbortOptions, EpochNanoseconds } from '@longshore/repo';
+import { abortOptions, type AbortOptions, type EpochNanoseconds } from '@longshore/repo';
 import { compareSnapshotTimes, type SnapshotManifest } from '../snapshot-manifest.ts';
 import { listSnapshots } from '../snapshot-store.ts';
 import { compareUtf8 } from '../text-order.ts';
@@ -48,7 +48,7 @@ export class AllSources implements MountedDirectory {
   }
 
   async #arrange(): Promise<MountedListing> {
-    const options = this.#signal === undefined ? {} : { signal: this.#signal };
+    const options = abortOptions({ signal: this.#signal });
     const snapshots = await listSnapshots(this.#tree.view.repository, undefined, options);
     this.#mtime = newestStart(snapshots);
     return arrangedBy(

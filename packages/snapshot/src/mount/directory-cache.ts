@@ -1,4 +1,10 @@
-import { Budget, type AbortOptions, type ObjectID, type Repository } from '@longshore/repo';
+import {
+  abortOptions,
+  Budget,
+  type AbortOptions,
+  type ObjectID,
+  type Repository,
+} from '@longshore/repo';
 import type { DirEntry } from '../dir-manifest.ts';
 import { readDirectory } from '../repository-entry.ts';
 import { isEntryName } from '../restore/entry-name.ts';
@@ -60,7 +66,7 @@ export class DirectoryCache {
   }
 
   async #read(id: ObjectID): Promise<CachedDirectory> {
-    const options = this.#signal === undefined ? {} : { signal: this.#signal };
+    const options = abortOptions({ signal: this.#signal });
     const giveBack = await this.#loads.acquire(1, options);
     try {
       const { entries } = await readDirectory(this.#repository, id, options);

@@ -1,4 +1,5 @@
 import {
+  abortOptions,
   NANOSECONDS_PER_SECOND,
   type AbortOptions,
   type Clock,
@@ -44,7 +45,7 @@ export class RepositoryView {
   async #refresh(): Promise<void> {
     const { clock, signal, onRefreshFailed } = this.#options;
     try {
-      await this.repository.refresh(signal === undefined ? {} : { signal });
+      await this.repository.refresh(abortOptions({ signal }));
       this.generation += 1;
     } catch (error) {
       onRefreshFailed?.(error);

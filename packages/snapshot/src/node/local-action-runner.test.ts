@@ -1,3 +1,4 @@
+import { abortOptions } from '@longshore/repo';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +52,7 @@ async function run(
       },
       ...rest,
     }),
-    signal === undefined ? {} : { signal },
+    abortOptions({ signal }),
   );
   return { failure, output, errorOutput };
 }

@@ -1,4 +1,9 @@
-import type { AbortOptions, BlobMetadata, BlobReader } from '../../blob/storage.ts';
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobMetadata,
+  type BlobReader,
+} from '../../blob/storage.ts';
 import { CorruptDataError } from '../../errors.ts';
 import { parsePostamble } from '../pack-layout.ts';
 import { openPackIndex, type OpenIndexOptions, type PackIndex } from './pack-index.ts';
@@ -23,7 +28,7 @@ export async function recoverPackIndex(
   options: AbortOptions & OpenIndexOptions,
 ): Promise<PackIndex> {
   const { signal } = options;
-  const abort = signal === undefined ? {} : { signal };
+  const abort = abortOptions({ signal });
   const what = `recovery index of pack ${pack.id}`;
   const tailStart = Math.max(0, pack.length - TAIL_LENGTH);
   const range = { offset: tailStart, length: pack.length - tailStart };

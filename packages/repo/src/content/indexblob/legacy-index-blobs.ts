@@ -1,9 +1,10 @@
-import type {
-  AbortOptions,
-  BlobID,
-  BlobMetadata,
-  BlobReader,
-  BlobStorage,
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobID,
+  type BlobMetadata,
+  type BlobReader,
+  type BlobStorage,
 } from '../../blob/storage.ts';
 import type { EpochNanoseconds, RandomSource } from '../../clock.ts';
 import { hasCode, LongshoreError } from '../../errors.ts';
@@ -256,8 +257,4 @@ function upgradedError(): LongshoreError {
 
 function newestTimestamp(blobs: readonly BlobMetadata[]): EpochNanoseconds {
   return blobs.reduce((newest, { timestamp }) => (timestamp > newest ? timestamp : newest), 0n);
-}
-
-function abortOptions({ signal }: AbortOptions): AbortOptions {
-  return signal === undefined ? {} : { signal };
 }

@@ -1,4 +1,4 @@
-import type { AbortOptions, BlobMetadata } from '../../blob/storage.ts';
+import { abortOptions, type AbortOptions, type BlobMetadata } from '../../blob/storage.ts';
 import { forEachLimit } from '../../parallel.ts';
 import type { IndexVersion } from '../../format/parameters.ts';
 import type { ContentID } from '../content-id.ts';
@@ -29,7 +29,7 @@ export async function mergeIndexBlobs(
   const indexes: PackIndex[] = [];
   await forEachLimit(
     inputs,
-    { parallelism: FETCH_PARALLELISM, ...(signal === undefined ? {} : { signal }) },
+    { parallelism: FETCH_PARALLELISM, ...abortOptions({ signal }) },
     async ({ id }, fetchSignal) => {
       indexes.push(await fetcher.fetch(id, { signal: fetchSignal }));
     },
