@@ -12,7 +12,7 @@ import { refuseLostIndex } from './lost-index.ts';
 import { COLLECTED_PREFIXES, deleteUnreferencedBlobs } from './pack-gc.ts';
 import { blobDeletionAllowedFrom } from './rules.ts';
 import { SAFETY_PARAMETERS, type SafetyLevel } from './safety.ts';
-import type { MaintenanceRun, MaintenanceStatistics } from './schedule.ts';
+import { unfinishedRun, type MaintenanceRun, type MaintenanceStatistics } from './schedule.ts';
 import { loadSchedule, recordRun } from './schedule-blob.ts';
 import { readStorageTime, refuseClockSkew } from './storage-time.ts';
 import { loadMaintenanceParameters } from './stored-parameters.ts';
@@ -45,23 +45,24 @@ export async function rewriteContents(
 ): Promise<MaintenanceStatistics> {
   const start = repository.clock();
   const context = await byHand(repository, options, start);
-  let moved = 0;
-  const onChange = (change: MaintenanceChange): void => {
-    moved += 1;
-    context.onChange(change);
+  const { storage, formatManager, clock } = repository;
+  let isRecorded = false;
+  const recordProgress = async (): Promise<void> => {
+    isRecorded = true;
+    await recordRun(storage, formatManager, RECORDED_AS, unfinishedRun(start, clock()));
   };
   const record = async (
     run: Pick<MaintenanceRun, 'success' | 'error' | 'extra'>,
   ): Promise<void> => {
-    if (context.dryRun || moved === 0) return;
-    const { storage, formatManager, clock } = repository;
+    // Of a run that moved nothing there is no need to know.
+    if (!isRecorded) return;
     // No abort: what was moved so far has left its packs empty.
     await recordRun(storage, formatManager, RECORDED_AS, { start, end: clock(), ...run });
   };
   let statistics: MaintenanceStatistics;
   try {
     const { listParallelism } = context.parameters;
-    statistics = await rewriteSelected({ ...context, onChange }, selection, listParallelism);
+    statistics = await rewriteSelected({ ...context, recordProgress }, selection, listParallelism);
   } catch (error) {
     const failure = { success: false, error: describeError(error), extra: [] };
     await record(failure).catch(() => undefined);
@@ -125,5 +126,6 @@ async function byHand(
     dryRun,
     signal: options.signal,
     onChange: options.onChange ?? (() => undefined),
+    recordProgress: async () => undefined,
   };
 }

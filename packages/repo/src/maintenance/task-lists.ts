@@ -17,10 +17,8 @@ import { blobDeletionAllowedFrom, isLatestRewriteFull, mayRewrite, safeDropTime 
 import type { MaintenanceSchedule } from './schedule.ts';
 import { loadSchedule } from './schedule-blob.ts';
 import type { TaskRunner } from './task-runner.ts';
-import type { MaintenanceTask, SnapshotGC, TaskContext } from './tasks.ts';
+import type { MaintenanceTask, RunContext, SnapshotGC } from './tasks.ts';
 import { abortOptions } from './task-storage.ts';
-
-type RunContext = Omit<TaskContext, 'onChange'>;
 
 /** The tasks of quick maintenance, in Kopia's order; of epochs more than with Kopia, where it is due. */
 export async function runQuickTasks(context: RunContext, runner: TaskRunner): Promise<void> {
