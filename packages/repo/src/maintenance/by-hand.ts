@@ -8,7 +8,7 @@ import {
 import { describeError, LongshoreError } from '../errors.ts';
 import type { OpenWritableRepository } from '../repository.ts';
 import { rewriteSelected, type RewriteSelection } from './content-rewrite.ts';
-import { refuseLostIndex } from './lost-index.ts';
+import { refuseIncompleteMerges, refuseLostIndex } from './lost-index.ts';
 import { COLLECTED_PREFIXES, deleteUnreferencedBlobs } from './pack-gc.ts';
 import { blobDeletionAllowedFrom } from './rules.ts';
 import { SAFETY_PARAMETERS, type SafetyLevel } from './safety.ts';
@@ -89,6 +89,7 @@ export async function collectBlobs(
   refuseClockSkew(clock, now);
   const context = await byHand(repository, options, now);
   await refuseAfterRewrite(context);
+  await refuseIncompleteMerges(repository, abort);
   return deleteUnreferencedBlobs(context, prefix === undefined ? COLLECTED_PREFIXES : [prefix]);
 }
 
