@@ -295,6 +295,16 @@ describe('maintenance', () => {
     expect(await names('xe')).toEqual(['xe1', 'xe4']);
   });
 
+  it('merges a range in the run that began an epoch', async () => {
+    const manager = createManager();
+    for (const name of ['e', 'f', 'g', 'h']) await fillEpoch(manager, name);
+    await manager.writeIndexBlobs(named('i-s1-c1'));
+    time.advance(HOUR);
+    await manager.writeIndexBlobs(named('j-s1-c1'));
+    expect(await manager.advanceEpoch()).toEqual({ writeEpoch: 5, advanced: true });
+    expect(await manager.compactRange(join)).toMatchObject({ first: 0, last: 3 });
+  });
+
   it('makes no merged set that lacks what one listing left out', async () => {
     const sources = [
       ['xn0_a-s1-c1', 'xn0_b-s1-c1', 'xn1_c-s1-c1', 'xn2_d-s1-c1', 'xn3_e-s1-c1'],

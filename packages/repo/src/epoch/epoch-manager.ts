@@ -237,10 +237,7 @@ export class EpochManager {
   ): Promise<readonly number[]> {
     this.invalidate();
     const { lostMarker } = await this.findGaps(options);
-    if (lostMarker !== undefined) {
-      await this.#putMarker(lostMarker, options);
-      this.invalidate();
-    }
+    if (lostMarker !== undefined) await this.#putMarker(lostMarker, options);
     const { snapshot } = await this.#state.current(options);
     const { lostEpochs } = findGaps(snapshot);
     if (lostEpochs.length === 0) return [];
@@ -436,6 +433,8 @@ export class EpochManager {
   async #putMarker(epoch: number, options: AbortOptions): Promise<void> {
     const payload = encodeUtf8('epoch-marker');
     await this.#options.storage.putBlob(epochMarkerName(epoch), payload, options);
+    // The next step looks twice, and would find another epoch than before.
+    this.invalidate();
   }
 
   #createSetSuffix(count: number): string {
