@@ -146,6 +146,75 @@ describe('contents that are moved by hand', () => {
   });
 });
 
+describe('a rewrite by maintenance that ends half-way', () => {
+  beforeEach(() => virtual.time.advance(2n * DAY));
+
+  /** Something happens as the rewrite has committed: its session ends. */
+  async function rewriteUntilCommitted(
+    onCommitted: () => void,
+    isDead: () => boolean,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    let rewriting = false;
+    const { storage } = virtual;
+    const refuse = (): void => {
+      if (isDead()) throw new LongshoreError('ABORTED', 'dead');
+    };
+    const watched = decorateStorage(storage, {
+      deleteBlob: async (id, options) => {
+        refuse();
+        await storage.deleteBlob(id, options);
+        if (rewriting && id.startsWith('s')) onCommitted();
+      },
+      putBlob: async (id, ...rest) => {
+        refuse();
+        await storage.putBlob(id, ...rest);
+      },
+    });
+    await using repository = await virtual.over(watched);
+    return maintainRepository(repository, {
+      mode: 'full',
+      ...(signal === undefined ? {} : { signal }),
+      onEvent: (event) => {
+        if (event.type === 'task-started') rewriting = event.task === 'full-rewrite-contents';
+      },
+    }).catch((error: unknown) => error);
+  }
+
+  async function expectPacksToStay(): Promise<void> {
+    const packs = await virtual.names('p');
+    expect(packs).toHaveLength(4);
+    await using repository = await virtual.open('anybody');
+    virtual.time.advance(HOUR - MINUTE);
+    await expect(collectBlobs(repository, undefined)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+    });
+    await virtual.maintain();
+    expect(await virtual.names('p')).toEqual(expect.arrayContaining([...packs]));
+    virtual.time.advance(2n * HOUR);
+    await virtual.maintain();
+    expect(await virtual.names('p')).toHaveLength(1);
+    expect((await virtual.read()).size).toBe(3);
+  }
+
+  it('by an abort leaves its packs to the readers of the old index for an hour', async () => {
+    const controller = new AbortController();
+    const reason = new Error('interrupted');
+    const abort = (): void => controller.abort(reason);
+    const error = await rewriteUntilCommitted(abort, () => false, controller.signal);
+    expect(error).toBe(reason);
+    await expectPacksToStay();
+  });
+
+  it('by the end of its process does so as well', async () => {
+    let dead = false;
+    const die = (): void => void (dead = true);
+    const error = await rewriteUntilCommitted(die, () => dead);
+    expect(error).toMatchObject({ code: 'ABORTED' });
+    await expectPacksToStay();
+  });
+});
+
 describe('the extension of locks', () => {
   it('goes on after a blob that refuses it, and says so at the end', async () => {
     const retention = { mode: 'GOVERNANCE', periodNanoseconds: 30n * DAY } as const;

@@ -111,6 +111,15 @@ describe('the doctor', () => {
     const lost = await only('lost-epochs');
     expect(lost).toMatchObject({ severity: 'error' });
     expect(lost.cause).toContain('(1)');
+    for (const name of await virtual.names('xe')) {
+      await virtual.storage.deleteBlob(parseBlobID(name));
+    }
+    const [written] = await virtual.names('xn0_');
+    await virtual.storage.putBlob(
+      parseBlobID(written!.replace('xn0_', 'xn2_')),
+      await virtual.storage.getBlob(parseBlobID(written!)),
+    );
+    expect((await only('lost-epoch-marker')).cause).toMatch(/^Epoch 2 must have begun/);
   });
 
   it('warns of more index blobs than shorter epochs would leave, and says how short they may be', async () => {

@@ -15,6 +15,7 @@ import { recoverPackIndex } from './content/index/recover.ts';
 import { BlobSealer } from './content/indexblob/blob-sealing.ts';
 import { EpochIndexBlobs } from './content/indexblob/epoch-index-blobs.ts';
 import { IndexBlobFetcher } from './content/indexblob/index-blob-fetcher.ts';
+import type { IndexBlobManager } from './content/indexblob/index-blob-manager.ts';
 import { LegacyIndexBlobs, LegacyIndexReader } from './content/indexblob/legacy-index-blobs.ts';
 import { createSessionID } from './content/session-id.ts';
 import type { EpochSnapshot } from './epoch/epoch-snapshot.ts';
@@ -100,8 +101,42 @@ export async function commitRecoveredEntries(
   options: CommitRecoveredOptions,
 ): Promise<readonly BlobID[]> {
   const { formatManager, clock = createSystemClock(), random = webRandomSource } = options;
+  const indexBlobs = await openIndexBlobs(options);
   const format = formatManager.current();
-  const kernel = await createContentKernel(formatManager.algorithms, format);
+  const files = buildIndex(entries, { version: format.indexVersion });
+  return indexBlobs.writeIndexBlobs(files, createSessionID(clock(), random), abortOptions(options));
+}
+
+/** What {@link closeIndexGaps} did. */
+export interface ClosedIndexGaps {
+  /** Entries that were found in index blobs which no longer count. */
+  readonly entries: number;
+  /** Epochs that had no index blob left. */
+  readonly epochs: readonly number[];
+}
+
+/**
+ * Ends what maintenance refuses, once everything that packs say has been committed: adds what only index blobs name
+ * that were merged, and closes epochs of which no index blob is left. What they held and no pack says is given up.
+ */
+export async function closeIndexGaps(options: CommitRecoveredOptions): Promise<ClosedIndexGaps> {
+  const abort = abortOptions(options);
+  const indexBlobs = await openIndexBlobs(options);
+  if (indexBlobs.style === 'legacy') return { entries: 0, epochs: [] };
+  const epochs = await indexBlobs.closeLostEpochs(abort);
+  const { entries } = await indexBlobs.findUnreplaced(abort);
+  if (entries.length > 0) await commitRecoveredEntries(entries, options);
+  return { entries: entries.length, epochs };
+}
+
+async function openIndexBlobs({
+  formatManager,
+  clock = createSystemClock(),
+  random = webRandomSource,
+  ...options
+}: CommitRecoveredOptions): Promise<IndexBlobManager> {
+  const { epochParameters } = formatManager.current();
+  const kernel = await createContentKernel(formatManager.algorithms, formatManager.current());
   const sealer = new BlobSealer(kernel.parts);
   const storage = withRetention(options.storage, () => formatManager.blobConfiguration);
   const parts = {
@@ -112,9 +147,5 @@ export async function commitRecoveredEntries(
     random,
     parameters: () => formatManager.current(),
   };
-  const indexBlobs = format.epochParameters.enabled
-    ? new EpochIndexBlobs(parts)
-    : new LegacyIndexBlobs(parts);
-  const files = buildIndex(entries, { version: format.indexVersion });
-  return indexBlobs.writeIndexBlobs(files, createSessionID(clock(), random), abortOptions(options));
+  return epochParameters.enabled ? new EpochIndexBlobs(parts) : new LegacyIndexBlobs(parts);
 }

@@ -150,8 +150,10 @@ export type { FormatVersion, RepositoryFormat } from './format/parameters.ts';
 export { recoverFormatBlob } from './format/recover-format.ts';
 export { HASH_NAMES, type HashName } from './hashing/content-hash.ts';
 export {
+  closeIndexGaps,
   commitRecoveredEntries,
   createIndexInspector,
+  type ClosedIndexGaps,
   type CommitRecoveredOptions,
   type IndexInspector,
   type IndexInspectorOptions,
@@ -163,6 +165,7 @@ export {
   parseMaintenanceParameters,
   type MaintenanceParameters,
 } from './maintenance/parameters.ts';
+export { optimizeIndexes, type OptimizeIndexesOptions } from './maintenance/optimize-indexes.ts';
 export { collectBlobs, rewriteContents, type ByHandOptions } from './maintenance/by-hand.ts';
 export type { RewriteSelection } from './maintenance/content-rewrite.ts';
 export {

@@ -1,4 +1,5 @@
 import {
+  closeIndexGaps,
   commitRecoveredEntries,
   createIndexInspector,
   describeError,
@@ -101,6 +102,12 @@ async function recover(
   for (const { id } of replaced) {
     if (flags.commit) await storage.deleteBlob(id, { signal });
     else log.info(`Would delete index blob ${id}`);
+  }
+  // With packs left out, a gap may still be filled by them.
+  if (flags.commit && flags.blobs.length === 0 && flags['blob-prefixes'].length === 0) {
+    const closed = await closeIndexGaps({ storage, formatManager, signal });
+    if (closed.entries > 0) log.info(`Found ${closed.entries} more in merged index blobs.`);
+    if (closed.epochs.length > 0) log.info(`Closed the lost epochs ${closed.epochs.join(', ')}.`);
   }
   log.info(
     flags.commit

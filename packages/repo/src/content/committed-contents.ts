@@ -1,4 +1,4 @@
-import type { AbortOptions, BlobReader } from '../blob/storage.ts';
+import type { AbortOptions, BlobID, BlobReader } from '../blob/storage.ts';
 import type { Clock, EpochNanoseconds } from '../clock.ts';
 import { LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
@@ -29,6 +29,11 @@ export interface CommittedContentsOptions {
   readonly clock: Clock;
   /** Fails if what is about to be committed would not count: the repository may be locked, or have been upgraded. */
   readonly beforeCommit?: (options: AbortOptions) => Promise<void>;
+}
+
+export interface CommitIndexesOptions extends AbortOptions {
+  /** Called when the index blobs are stored. If it throws they do not count here; it takes them back itself. */
+  readonly confirm?: (blobs: readonly BlobID[]) => Promise<void>;
 }
 
 /** What all writers of a repository have committed, as of the last refresh. */
@@ -110,7 +115,7 @@ export class CommittedContents implements ContentReader {
   async commitIndexes(
     files: readonly Uint8Array[],
     sessionID: string,
-    options: AbortOptions = {},
+    { confirm, ...options }: CommitIndexesOptions = {},
   ): Promise<void> {
     const { indexBlobs, indexes, beforeCommit } = this.#options;
     if (!('writeIndexBlobs' in indexBlobs)) {
@@ -118,6 +123,7 @@ export class CommittedContents implements ContentReader {
     }
     await beforeCommit?.(options);
     const blobs = await indexBlobs.writeIndexBlobs(files, sessionID, options);
+    await confirm?.(blobs);
     indexes.adopt(blobs, files);
   }
 

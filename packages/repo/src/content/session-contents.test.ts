@@ -437,6 +437,37 @@ describe('a commit', () => {
     expect(await world.blobIDs('xn')).toEqual([]);
   });
 
+  it.each([
+    ['is taken back if a pack is gone by then', true],
+    ['stands if all its packs are there, since others may rely on it', false],
+  ])('that slept while its index was on the way %s', async (_, collected) => {
+    const world = await createContentWorld();
+    let slept = false;
+    const around = (inner: BlobStorage): BlobStorage =>
+      decorateStorage(inner, {
+        putBlob: async (blobID, bytes, options) => {
+          await inner.putBlob(blobID, bytes, options);
+          if (!blobID.startsWith('xn') || slept) return;
+          slept = true;
+          world.time.advance(97n * 60n * MINUTE);
+          const [pack] = await world.blobIDs('p');
+          if (collected) await world.memory.deleteBlob(parseBlobID(pack!));
+        },
+      });
+    const client = await world.openClient({ around });
+    const writer = client.newWriter();
+    const data = seededBytes(1, 100);
+    const id = await writer.writeContent(data);
+    if (!collected) {
+      await writer.flush();
+      await expectStored(world, new Map([[id, data]]));
+      return;
+    }
+    await expect(writer.flush()).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(client.committed.contentInfo(id)).toBeUndefined();
+    expect(await world.blobIDs('xn')).toEqual([]);
+  });
+
   it('under a clock before the deletion watermark stores what can be read', async () => {
     const world = await createContentWorld();
     const { writer, client } = await openWriter(world);

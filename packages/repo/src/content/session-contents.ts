@@ -1,4 +1,4 @@
-import { abortOptions, type AbortOptions, type BlobStorage } from '../blob/storage.ts';
+import { abortOptions, type AbortOptions, type BlobID, type BlobStorage } from '../blob/storage.ts';
 import {
   NANOSECONDS_PER_SECOND,
   type Clock,
@@ -6,7 +6,7 @@ import {
   type RandomSource,
 } from '../clock.ts';
 import { COMPRESSION_HEADER_IDS, type CompressorName } from '../compression/compressor.ts';
-import { LongshoreError } from '../errors.ts';
+import { hasCode, LongshoreError } from '../errors.ts';
 import type { RepositoryFormat } from '../format/parameters.ts';
 import { contentNotFound, type CommittedContents } from './committed-contents.ts';
 import {
@@ -543,21 +543,41 @@ export class SessionContents implements ContentManager {
     const session = await batch.session();
     await session.packs.finish(abortOptions({ signal }));
     signal?.throwIfAborted();
-    if (this.#age(batch) > MAX_SESSION_AGE) {
-      throw new LongshoreError(
-        'ABORTED',
-        'the write session is too old to be committed: maintenance may have taken its packs for garbage; start again',
-      );
-    }
+    if (this.#age(batch) > MAX_SESSION_AGE) throw sessionTooOld();
     const shards = buildIndex(batch.entries, { version: this.format.indexVersion });
-    await this.#options.committed.commitIndexes(
-      shards,
-      session.sessionID,
-      abortOptions({ signal }),
-    );
+    await this.#options.committed.commitIndexes(shards, session.sessionID, {
+      ...abortOptions({ signal }),
+      confirm: (blobs) => this.#confirmCommit(batch, blobs),
+    });
     // Committed is committed: a marker that stays behind only protects garbage for some days.
     await session.end().catch(() => undefined);
   }
+
+  /**
+   * A machine may also sleep while the index blobs are on their way. They may have counted all the time, and others
+   * rely on them: only if a pack is gone are they taken back, because entries without bytes make later writers skip
+   * what is not there.
+   */
+  async #confirmCommit(batch: WriteBatch, blobs: readonly BlobID[]): Promise<void> {
+    if (this.#age(batch) <= MAX_SESSION_AGE) return;
+    const { storage } = this.#options;
+    const packs = new Set<BlobID>();
+    for (const { packBlobID, deleted } of batch.entries) if (!deleted) packs.add(packBlobID);
+    try {
+      for (const pack of packs) await storage.getMetadata(pack);
+    } catch (error) {
+      if (!hasCode(error, 'BLOB_NOT_FOUND')) throw error;
+      for (const id of blobs) await storage.deleteBlob(id);
+      throw sessionTooOld();
+    }
+  }
+}
+
+function sessionTooOld(): LongshoreError {
+  return new LongshoreError(
+    'ABORTED',
+    'the write session is too old to be committed: maintenance may have taken its packs for garbage; start again',
+  );
 }
 
 function checkContentLength(data: Uint8Array): void {

@@ -66,7 +66,7 @@ async function simulate(parameters: EpochParameters, spread: boolean): Promise<O
     await maintenance.advanceEpoch();
     await maintenance.compactRange(read);
     await maintenance.cleanupMarkers();
-    await maintenance.cleanupSuperseded();
+    await maintenance.cleanupSuperseded(async () => new Set());
     most = Math.max(most, (await indexBlobs()).length);
   }
   const { blobs } = await create().loadActive();

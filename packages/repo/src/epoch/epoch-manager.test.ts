@@ -7,7 +7,13 @@ import { decodeUtf8, encodeUtf8 } from '../bytes.ts';
 import type { Clock } from '../clock.ts';
 import { hasCode } from '../errors.ts';
 import type { EpochParameters } from '../format/parameters.ts';
-import { EpochManager, type EpochCleanup, type MergeIndexBlobs } from './epoch-manager.ts';
+import {
+  EpochManager,
+  type EpochCleanup,
+  type FindNeeded,
+  type MergeIndexBlobs,
+} from './epoch-manager.ts';
+import { parseEpochs } from './epoch-names.ts';
 import { EpochStateReader } from './epoch-state-reader.ts';
 
 const MINUTE = 60_000_000_000n;
@@ -58,6 +64,8 @@ const join: MergeIndexBlobs = async (inputs) => [
       .join('_'),
   ),
 ];
+
+const keepNone: FindNeeded = async () => new Set();
 
 async function idsOf(cleanup: Promise<EpochCleanup>): Promise<string[]> {
   const { blobs } = await cleanup;
@@ -260,6 +268,95 @@ describe('maintenance', () => {
     expect(await manager.compactRange(join)).toBeUndefined();
   });
 
+  it('refuses to merge over an epoch that no index blob is left of', async () => {
+    await put('xe8', 'xr0_2_a-s1-c1', 'xr6_6_c-s1-c1');
+    for (const epoch of [3, 4, 6]) await put(`xs${epoch}_a-s1-c1`);
+    await put('xn7_a-s1-c1');
+    const lost = {
+      code: 'CORRUPT_DATA',
+      message: expect.stringMatching(/epoch 5,.*"index recover --commit"/s),
+    };
+    await expect(createManager().compactRange(join)).rejects.toMatchObject(lost);
+    await expect(createManager().compactSingleEpoch(join)).rejects.toMatchObject(lost);
+    expect(await createManager().findGaps()).toEqual({ lostEpochs: [5], lostMarker: undefined });
+    expect(await createManager().closeLostEpochs(join)).toEqual([5]);
+    expect((await createManager().findGaps()).lostEpochs).toEqual([]);
+    expect((await names('xr3_6_')).length).toBe(1);
+  });
+
+  it('sees by the names of index blobs that a marker is lost, and writes it again', async () => {
+    await put('xe1', 'xn0_a-s1-c1', 'xn2_a-s1-c1');
+    expect((await createManager().findGaps()).lostMarker).toBeUndefined();
+    await put('xn3_a-s1-c1', 'xn1_a-s1-c1');
+    expect((await createManager().findGaps()).lostMarker).toBe(3);
+    await put('xs2_a-s1-c1');
+    expect((await createManager().findGaps()).lostMarker).toBe(4);
+    expect(await createManager().closeLostEpochs(join)).toEqual([]);
+    expect(await names('xe')).toEqual(['xe1', 'xe4']);
+  });
+
+  it('merges a range in the run that began an epoch', async () => {
+    const manager = createManager();
+    for (const name of ['e', 'f', 'g', 'h']) await fillEpoch(manager, name);
+    await manager.writeIndexBlobs(named('i-s1-c1'));
+    time.advance(HOUR);
+    await manager.writeIndexBlobs(named('j-s1-c1'));
+    expect(await manager.advanceEpoch()).toEqual({ writeEpoch: 5, advanced: true });
+    expect(await manager.compactRange(join)).toMatchObject({ first: 0, last: 3 });
+  });
+
+  it('makes no merged set that lacks what one listing left out', async () => {
+    const sources = [
+      ['xn0_a-s1-c1', 'xn0_b-s1-c1', 'xn1_c-s1-c1', 'xn2_d-s1-c1', 'xn3_e-s1-c1'],
+      // Merged, with the inputs of some on their way out.
+      ['xr0_2_abc-s1-c1', 'xs3_d-s1-c1', 'xn3_d-s1-c1', 'xs4_e-s1-c1', 'xs5_f-s1-c1'],
+    ];
+    for (const [round, blobs] of sources.entries()) {
+      for (const hidden of blobs) {
+        for (const listing of [1, 2]) {
+          storage = createMemoryStorage(time);
+          await put(`xe${round === 0 ? 4 : 7}`, ...blobs);
+          let listings = 0;
+          const short = decorateStorage(storage, {
+            async *listBlobs(prefix, options) {
+              const isShort = ++listings === listing;
+              for await (const blob of storage.listBlobs(prefix, options)) {
+                if (!isShort || blob.id !== hidden) yield blob;
+              }
+            },
+          });
+          const manager = createManager(short);
+          for (const step of [manager.compactSingleEpoch(join), manager.compactRange(join)]) {
+            await step.catch((error: unknown) =>
+              expect(error).toMatchObject({ code: 'CORRUPT_DATA' }),
+            );
+          }
+          for (const name of await names()) {
+            if (blobs.includes(name) || name.startsWith('xe')) continue;
+            const { first, last } = parseEpochs(parseBlobID(name))!;
+            const letters = new Set(
+              name.split('-')[0]!.replaceAll(/^x[rs]\d+_(\d+_)?|[^a-f]/g, ''),
+            );
+            const wanted = blobs.filter((blob) => {
+              const epochs = parseEpochs(parseBlobID(blob))!;
+              return first <= epochs.first && epochs.last <= last;
+            });
+            for (const letter of wanted.flatMap((blob) =>
+              Array.from(/_([a-f]+)-/.exec(blob)![1]!),
+            )) {
+              expect([hidden, listing, name, letters.has(letter)]).toEqual([
+                hidden,
+                listing,
+                name,
+                true,
+              ]);
+            }
+          }
+        }
+      }
+    }
+  });
+
   it('does not merge what it listed with an expired snapshot', async () => {
     await put('xe2', 'xn0_a-s1-c1');
     let looks = 0;
@@ -277,10 +374,13 @@ describe('maintenance', () => {
     for (const name of ['e', 'f', 'g']) await fillEpoch(manager, name);
     await manager.compactSingleEpoch(join);
     manager.invalidate();
-    expect((await manager.cleanupSuperseded()).blobs).toEqual([]);
+    expect((await manager.cleanupSuperseded(keepNone)).blobs).toEqual([]);
     time.advance(HOUR);
     await manager.writeIndexBlobs(named('late-s1-c1'));
-    expect(await idsOf(manager.cleanupSuperseded())).toEqual(['xn0_ea-s1-c1', 'xn0_eb-s1-c1']);
+    expect(await idsOf(manager.cleanupSuperseded(keepNone))).toEqual([
+      'xn0_ea-s1-c1',
+      'xn0_eb-s1-c1',
+    ]);
     expect(await idsOf(manager.cleanupMarkers())).toEqual(['xe1']);
     manager.invalidate();
     expect((await activeNames(manager)).length).toBe(6);
@@ -302,7 +402,10 @@ describe('maintenance', () => {
     time.advance(2n * HOUR);
     await manager.writeIndexBlobs(named('j-s1-c1'));
     const full = await names();
-    expect(await idsOf(manager.cleanupSuperseded(dry))).toEqual(['xn0_ea-s1-c1', 'xn0_eb-s1-c1']);
+    expect(await idsOf(manager.cleanupSuperseded(keepNone, dry))).toEqual([
+      'xn0_ea-s1-c1',
+      'xn0_eb-s1-c1',
+    ]);
     expect(await idsOf(manager.cleanupMarkers(dry))).toEqual(['xe1']);
     expect(await names()).toEqual(full);
   });
@@ -356,7 +459,7 @@ describe('two writers and maintenance', () => {
       await maintenance.advanceEpoch();
       await maintenance.compactRange(merge);
       await maintenance.cleanupMarkers();
-      await maintenance.cleanupSuperseded();
+      await maintenance.cleanupSuperseded(keepNone);
     };
     const other = createManager();
     const slow = beforeEachPut(async () => {

@@ -7,7 +7,7 @@ import {
 } from '../blob/storage.ts';
 import { encodeHex, encodeUtf8 } from '../bytes.ts';
 import type { Clock, EpochNanoseconds, RandomSource } from '../clock.ts';
-import { invariant, LongshoreError } from '../errors.ts';
+import { CorruptDataError, hasCode, invariant, LongshoreError } from '../errors.ts';
 import type { EpochParameters } from '../format/parameters.ts';
 import { forEachLimit } from '../parallel.ts';
 import {
@@ -19,6 +19,7 @@ import {
   watermarkName,
   type EpochRange,
 } from './epoch-names.ts';
+import { findGaps, type EpochGaps } from './epoch-gaps.ts';
 import {
   cleanupCutoff,
   epochToCompact,
@@ -26,10 +27,27 @@ import {
   rangesToMerge,
   rangeToCompact,
   shouldAdvance,
-  supersededBlobs,
   watermarksToDelete,
 } from './epoch-plans.ts';
-import { selectEpochs, type IndexSelection } from './epoch-snapshot.ts';
+import {
+  isSamePlan,
+  planRange,
+  planSingleEpoch,
+  refuseGaps,
+  type MergePlan,
+} from './merge-plan.ts';
+import {
+  cameTooLate,
+  replacedBlobs,
+  supersededBlobs,
+  type ReplacedBlob,
+} from './replaced-blobs.ts';
+import {
+  activeBlobs,
+  lastRangedEpoch,
+  selectEpochs,
+  type EpochSnapshot,
+} from './epoch-snapshot.ts';
 import {
   EpochStateReader,
   type ActiveIndexBlobs,
@@ -86,6 +104,20 @@ export interface DueSteps {
   readonly cleanupMarkers: boolean;
   readonly cleanupSuperseded: boolean;
 }
+
+export interface ReplacedIndexBlobs {
+  readonly replaced: readonly ReplacedBlob[];
+  readonly active: readonly BlobMetadata[];
+}
+
+/**
+ * Of index blobs that are about to be deleted, those that have to stay, because it is unknown what they hold. Throws if
+ * one holds what nothing else does.
+ */
+export type FindNeeded = (
+  blobs: ReplacedIndexBlobs,
+  options: AbortOptions,
+) => Promise<ReadonlySet<BlobID>>;
 
 const NO_CLEANUP: EpochCleanup = { blobs: [], cutoff: undefined };
 
@@ -156,8 +188,7 @@ export class EpochManager {
     const { writeEpoch } = snapshot;
     if (!shouldAdvance(snapshot, this.#options.parameters()))
       return { writeEpoch, advanced: false };
-    const marker = epochMarkerName(writeEpoch + 1);
-    if (!dryRun) await this.#options.storage.putBlob(marker, encodeUtf8('epoch-marker'), abort);
+    if (!dryRun) await this.#putMarker(writeEpoch + 1, abort);
     return { writeEpoch: writeEpoch + 1, advanced: true };
   }
 
@@ -166,16 +197,7 @@ export class EpochManager {
     merge: MergeIndexBlobs,
     options: EpochStepOptions = {},
   ): Promise<EpochCompaction | undefined> {
-    const timed = await this.#state.current(options);
-    const epoch = epochToCompact(timed.snapshot);
-    if (epoch === undefined) return undefined;
-    const selection: IndexSelection = { blobs: [], epochsToList: [epoch] };
-    const range = { first: epoch, last: epoch };
-    return this.#compact(
-      { timed, selection, range, prefix: singleEpochPrefix(epoch) },
-      merge,
-      options,
-    );
+    return this.#compact(planSingleEpoch, merge, options);
   }
 
   /** What this client would do now beyond what quick maintenance does with Kopia. */
@@ -201,24 +223,49 @@ export class EpochManager {
     merge: MergeIndexBlobs,
     options: EpochStepOptions = {},
   ): Promise<EpochCompaction | undefined> {
-    const timed = await this.#state.current(options);
     const parameters = this.#options.parameters();
-    const range = rangeToCompact(timed.snapshot, parameters);
-    if (range === undefined) return this.#mergeRanges(timed, merge, options);
-    const selection = selectEpochs(timed.snapshot, range);
-    return this.#compact({ timed, selection, range, prefix: rangePrefix(range) }, merge, options);
+    return this.#compact((snapshot) => planRange(snapshot, parameters), merge, options);
   }
 
-  async #mergeRanges(
-    timed: TimedSnapshot,
+  /**
+   * Closes the settled epochs that no index blob is left of, by one set for all that follow the ranges: what could be
+   * found of them has been committed anew, and nothing more is expected. Returns the epochs.
+   */
+  async closeLostEpochs(
     merge: MergeIndexBlobs,
-    options: EpochStepOptions,
-  ): Promise<EpochCompaction | undefined> {
-    const ranges = rangesToMerge(timed.snapshot, this.#options.parameters());
-    if (ranges === undefined) return undefined;
-    const range = { first: ranges[0]!.first, last: ranges.at(-1)!.last };
-    const selection = { blobs: ranges.flatMap(({ blobs }) => blobs), epochsToList: [] };
-    return this.#compact({ timed, selection, range, prefix: rangePrefix(range) }, merge, options);
+    options: AbortOptions = {},
+  ): Promise<readonly number[]> {
+    this.invalidate();
+    const { lostMarker } = await this.findGaps(options);
+    if (lostMarker !== undefined) await this.#putMarker(lostMarker, options);
+    const { snapshot } = await this.#state.current(options);
+    const { lostEpochs } = findGaps(snapshot);
+    if (lostEpochs.length === 0) return [];
+    const range = { first: lastRangedEpoch(snapshot) + 1, last: snapshot.writeEpoch - 2 };
+    const { blobs, epochsToList } = selectEpochs(snapshot, range);
+    const unmerged = epochsToList.flatMap((epoch) => snapshot.uncompacted.get(epoch) ?? []);
+    const left = [...blobs, ...unmerged];
+    // A set holds entries: where none are left, those that were written since.
+    const inputs = left.length > 0 ? left : activeBlobs(snapshot);
+    if (inputs.length === 0) {
+      throw new CorruptDataError(
+        'no index blob is left at all, and none could be recovered: there is nothing to close the lost epochs with',
+      );
+    }
+    await this.#putSet(range, await merge(inputs, options), options);
+    return lostEpochs;
+  }
+
+  /** What is missing by the names of index blobs. */
+  async findGaps(options: AbortOptions = {}): Promise<EpochGaps> {
+    const { snapshot } = await this.#state.current(options);
+    return findGaps(snapshot);
+  }
+
+  /** Index blobs that no longer count but are there, each with what counts in its place, and all those that count. */
+  async listReplaced(options: AbortOptions = {}): Promise<ReplacedIndexBlobs> {
+    const { snapshot } = await this.#state.current(options);
+    return { replaced: onTime(replacedBlobs(snapshot)), active: activeBlobs(snapshot) };
   }
 
   /** Moves the deletion watermark forward; false if it is beyond `seconds` already. */
@@ -249,11 +296,14 @@ export class EpochManager {
   }
 
   /** Deletes index blobs that a merged set has replaced, if it has been complete for the safety margin. */
-  async cleanupSuperseded(options: EpochStepOptions = {}): Promise<EpochCleanup> {
+  async cleanupSuperseded(keep: FindNeeded, options: EpochStepOptions = {}): Promise<EpochCleanup> {
     const { snapshot } = await this.#state.current(options);
     const cutoff = cleanupCutoff(snapshot, this.#options.parameters());
     if (cutoff === undefined) return NO_CLEANUP;
-    const blobs = supersededBlobs(snapshot, cutoff);
+    const superseded = supersededBlobs(snapshot, cutoff);
+    const replaced = { replaced: onTime(superseded), active: activeBlobs(snapshot) };
+    const kept = superseded.length === 0 ? new Set() : await keep(replaced, options);
+    const blobs = superseded.flatMap(({ blob }) => (kept.has(blob.id) ? [] : [blob]));
     await this.#cleanUp(blobs.filter(isUncompacted), cutoff, options);
     const sets = blobs.filter((blob) => !isUncompacted(blob));
     await this.#cleanUp(sets, cutoff, options);
@@ -306,32 +356,85 @@ export class EpochManager {
   }
 
   async #compact(
-    plan: {
-      readonly timed: TimedSnapshot;
-      readonly selection: IndexSelection;
-      readonly range: EpochRange;
-      readonly prefix: string;
-    },
+    planOf: (snapshot: EpochSnapshot) => MergePlan | undefined,
     merge: MergeIndexBlobs,
     { dryRun = false, ...options }: EpochStepOptions,
   ): Promise<EpochCompaction | undefined> {
-    const inputs = await this.#state.complete(plan.timed, plan.selection, options);
-    // An expired snapshot may have missed a merged set whose inputs are being deleted: what is left of
+    const timed = await this.#state.current(options);
+    const plan = planOf(timed.snapshot);
+    if (plan === undefined) return undefined;
+    const again = await this.#state.lookAgain(timed, options);
+    const confirmed = again === undefined ? undefined : planOf(again);
+    // An expired snapshot, or a short listing, may lack a merged set whose inputs are being deleted: what is left of
     // them must not pass for the whole epoch. The next run tries again.
-    if (inputs === undefined || inputs.length === 0) return undefined;
-    if (dryRun) return { ...plan.range, inputs, outputs: [] };
-    const files = await merge(inputs, options);
+    if (again === undefined || confirmed === undefined || !isSamePlan(plan, confirmed)) {
+      this.invalidate();
+      return undefined;
+    }
+    const { range, selection } = plan;
+    const written = await this.#writtenIn(selection.epochsToList, timed.snapshot, again, options);
+    const inputs = [...selection.blobs, ...written];
+    refuseGaps(range, inputs);
+    if (dryRun) return { ...range, inputs, outputs: [] };
+    const outputs = await this.#putSet(range, await merge(inputs, options), options);
+    return { ...range, inputs, outputs };
+  }
+
+  /** What either of two listings shows, unless it is gone: one of them may be short. */
+  async #writtenIn(
+    epochs: readonly number[],
+    first: EpochSnapshot,
+    second: EpochSnapshot,
+    options: AbortOptions,
+  ): Promise<readonly BlobMetadata[]> {
+    const written: BlobMetadata[] = [];
+    for (const epoch of epochs) {
+      const later = second.uncompacted.get(epoch) ?? [];
+      written.push(...later);
+      const seen = new Set(idsOf(later));
+      for (const blob of first.uncompacted.get(epoch) ?? []) {
+        if (!seen.has(blob.id) && (await this.#isThere(blob.id, options))) written.push(blob);
+      }
+    }
+    return written;
+  }
+
+  async #isThere(id: BlobID, options: AbortOptions): Promise<boolean> {
+    try {
+      await this.#options.storage.getMetadata(id, options);
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'BLOB_NOT_FOUND')) return false;
+      throw error;
+    }
+  }
+
+  /** Stores one merged set. Whatever comes next has to see it. */
+  async #putSet(
+    range: EpochRange,
+    files: readonly Uint8Array[],
+    options: AbortOptions,
+  ): Promise<readonly BlobID[]> {
     invariant(files.length > 0, 'merging index blobs gave nothing');
+    const prefix = range.first === range.last ? singleEpochPrefix(range.first) : rangePrefix(range);
     const suffix = this.#createSetSuffix(files.length);
     const outputs: BlobID[] = [];
     for (const file of files) {
       options.signal?.throwIfAborted();
       const { name, bytes } = this.#options.seal(file, suffix);
-      const id = parseBlobID(plan.prefix + name);
+      const id = parseBlobID(prefix + name);
       await this.#options.storage.putBlob(id, bytes, options);
       outputs.push(id);
     }
-    return { ...plan.range, inputs, outputs };
+    this.invalidate();
+    return outputs;
+  }
+
+  async #putMarker(epoch: number, options: AbortOptions): Promise<void> {
+    const payload = encodeUtf8('epoch-marker');
+    await this.#options.storage.putBlob(epochMarkerName(epoch), payload, options);
+    // The next step looks twice, and would find another epoch than before.
+    this.invalidate();
   }
 
   #createSetSuffix(count: number): string {
@@ -346,6 +449,10 @@ export class EpochManager {
       this.#options.storage.deleteBlob(id, { signal }),
     );
   }
+}
+
+function onTime(blobs: readonly ReplacedBlob[]): readonly ReplacedBlob[] {
+  return blobs.filter((replaced) => !cameTooLate(replaced));
 }
 
 function idsOf(blobs: Iterable<BlobMetadata>): readonly BlobID[] {

@@ -59,6 +59,14 @@ export function parseEpochRange(id: BlobID): EpochRange | undefined {
   return { first: Number(match[1]), last: Number(match[2]) };
 }
 
+/** The epochs that an index blob stands for: one, or those of a range; undefined if its name says none. */
+export function parseEpochs(id: BlobID): EpochRange | undefined {
+  if (id.startsWith(RANGE_PREFIX)) return parseEpochRange(id);
+  if (!id.startsWith(SINGLE_EPOCH_PREFIX) && !id.startsWith(UNCOMPACTED_PREFIX)) return undefined;
+  const epoch = parseEpochNumber(id);
+  return epoch === undefined ? undefined : { first: epoch, last: epoch };
+}
+
 /** Unix seconds; undefined if the name is malformed, which makes the blob none. */
 export function parseWatermark(id: BlobID): number | undefined {
   const match = /^xw(\d+)$/.exec(id);

@@ -1,13 +1,7 @@
-import type { BlobID, BlobMetadata } from '../blob/storage.ts';
+import type { BlobMetadata } from '../blob/storage.ts';
 import type { EpochNanoseconds } from '../clock.ts';
 import type { EpochParameters } from '../format/parameters.ts';
-import {
-  parseEpochNumber,
-  parseEpochRange,
-  parseWatermark,
-  SINGLE_EPOCH_PREFIX,
-  type EpochRange,
-} from './epoch-names.ts';
+import { parseEpochNumber, parseWatermark, type EpochRange } from './epoch-names.ts';
 import {
   isSettled,
   lastRangedEpoch,
@@ -88,36 +82,6 @@ export function watermarksToDelete(
   });
 }
 
-/**
- * Index blobs that a merged set has replaced, complete since before the cut-off: what was written in its epoch, and the
- * sets of epochs that a range covers. In the order in which they may be deleted: a set outlives what it was made from,
- * because Kopia deletes that only as long as it sees the set.
- */
-export function supersededBlobs(
-  snapshot: EpochSnapshot,
-  cutoff: EpochNanoseconds,
-): readonly BlobMetadata[] {
-  // A range of one epoch does not count: Kopia passes over it and reads the epoch itself.
-  const ranges = snapshot.rangeChain.filter(
-    ({ first, last, blobs }) => last > first && isOlderThan(blobs, cutoff),
-  );
-  const isInRange = (epoch: number): boolean =>
-    ranges.some(({ first, last }) => first <= epoch && epoch <= last);
-  const written = [...snapshot.uncompacted].flatMap(([epoch, blobs]) => {
-    const set = snapshot.singleEpochSets.get(epoch);
-    const isMerged = set !== undefined && isOlderThan(set, cutoff);
-    return isSettled(snapshot, epoch) && (isMerged || isInRange(epoch)) ? blobs : [];
-  });
-  const current = new Set(snapshot.rangeChain.flatMap(({ blobs }) => blobs.map(({ id }) => id)));
-  const sets = snapshot.mergedBlobs.filter(({ id, timestamp }) => {
-    const covered = epochsOfSet(id);
-    if (covered === undefined || current.has(id) || timestamp >= cutoff) return false;
-    const { first, last } = covered;
-    return ranges.some((range) => range.first <= first && last <= range.last);
-  });
-  return [...written, ...sets];
-}
-
 /** Ranges of one magnitude that become one: each level has less than this many. */
 const MERGED_RANGES = 8;
 
@@ -143,22 +107,8 @@ export function rangesToMerge(
   return undefined;
 }
 
-/** The epochs that the set of a blob stands for; undefined if its name says none. */
-function epochsOfSet(id: BlobID): EpochRange | undefined {
-  const range = parseEpochRange(id);
-  if (range !== undefined) return range;
-  const epoch = parseEpochNumber(id);
-  return epoch === undefined || !id.startsWith(SINGLE_EPOCH_PREFIX)
-    ? undefined
-    : { first: epoch, last: epoch };
-}
-
-function isOlderThan(set: readonly BlobMetadata[], cutoff: EpochNanoseconds): boolean {
-  const completedAt = newestTimestamp(set);
-  return completedAt !== undefined && completedAt < cutoff;
-}
-
-function newestTimestamp(blobs: readonly BlobMetadata[]): EpochNanoseconds | undefined {
+/** Of no blobs: undefined. */
+export function newestTimestamp(blobs: readonly BlobMetadata[]): EpochNanoseconds | undefined {
   let newest: EpochNanoseconds | undefined;
   for (const { timestamp } of blobs) {
     if (newest === undefined || timestamp > newest) newest = timestamp;

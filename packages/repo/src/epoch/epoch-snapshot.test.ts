@@ -9,15 +9,22 @@ import {
   rangesToMerge,
   rangeToCompact,
   shouldAdvance,
-  supersededBlobs,
   watermarksToDelete,
 } from './epoch-plans.ts';
+import { supersededBlobs } from './replaced-blobs.ts';
 import {
   createEpochSnapshot,
   findRangeChain,
   selectActive,
   type EpochSnapshot,
 } from './epoch-snapshot.ts';
+
+const superseded = (state: EpochSnapshot, cutoff: bigint): readonly BlobMetadata[] =>
+  supersededBlobs(state, cutoff).map(({ blob: { id, length, timestamp } }) => ({
+    id,
+    length,
+    timestamp,
+  }));
 
 const HOUR = 3_600_000_000_000n;
 
@@ -246,7 +253,7 @@ describe('clean-up', () => {
       ...[0, 1, 2, 8].map((epoch) => blob(`xn${epoch}_a-s1-c1`, 8n)),
     );
     const deletedBefore = (cutoff: bigint): readonly string[] =>
-      ids(supersededBlobs(state, cutoff)).map((id) => id.slice(0, 3));
+      ids(superseded(state, cutoff)).map((id) => id.slice(0, 3));
     expect(deletedBefore(5n)).toEqual(['xn1']);
     expect(deletedBefore(10n)).toEqual(['xn0', 'xn1']);
     expect(deletedBefore(9n)).toEqual(['xn1']);
@@ -269,14 +276,14 @@ describe('clean-up', () => {
       blob('xn5_a-s1-c1', 1n),
       blob('xn6_a-s1-c1', 1n),
     );
-    expect(ids(supersededBlobs(state, 6n))).toEqual([
+    expect(ids(superseded(state, 6n))).toEqual([
       'xn3_a-s1-c1',
       'xn6_a-s1-c1',
       'xs0_a-s1-c1',
       'xs2_a-s1-c2',
       'xr0_1_a-s1-c1',
     ]);
-    expect(ids(supersededBlobs(state, 5n))).toEqual(['xn6_a-s1-c1']);
+    expect(ids(superseded(state, 5n))).toEqual(['xn6_a-s1-c1']);
   });
 
   it('deletes nothing for a range of one epoch, which Kopia does not read', () => {
@@ -287,7 +294,7 @@ describe('clean-up', () => {
       blob('xr4_4_a-s1-c1', 1n),
       ...[0, 1, 4].map((epoch) => blob(`xs${epoch}_a-s1-c1`, 1n)),
     );
-    expect(ids(supersededBlobs(state, 5n))).toEqual(['xs1_a-s1-c1']);
+    expect(ids(superseded(state, 5n))).toEqual(['xs1_a-s1-c1']);
   });
 
   it('merges ranges once there are eight of a magnitude at the end of the chain', () => {

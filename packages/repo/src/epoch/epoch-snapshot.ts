@@ -122,6 +122,12 @@ export function selectActive(snapshot: EpochSnapshot): IndexSelection {
   return { blobs, epochsToList };
 }
 
+/** The blobs that {@link selectActive} names, as far as the snapshot shows them. */
+export function activeBlobs(snapshot: EpochSnapshot): readonly BlobMetadata[] {
+  const { blobs, epochsToList } = selectActive(snapshot);
+  return [...blobs, ...epochsToList.flatMap((epoch) => snapshot.uncompacted.get(epoch) ?? [])];
+}
+
 /** The blobs of some epochs, ranges left aside: the merged set of a settled one, else what was written in it. */
 export function selectEpochs(snapshot: EpochSnapshot, range: EpochRange): IndexSelection {
   const blobs: BlobMetadata[] = [];

@@ -2,27 +2,16 @@ import type { AbortOptions, BlobMetadata, BlobReader } from '../blob/storage.ts'
 import type { Clock, EpochNanoseconds } from '../clock.ts';
 import { LongshoreError } from '../errors.ts';
 import type { EpochParameters } from '../format/parameters.ts';
-import { forEachLimit } from '../parallel.ts';
+import { EPOCH_MARKER_PREFIX, EPOCH_PREFIX } from './epoch-names.ts';
 import {
-  EPOCH_MARKER_PREFIX,
-  EPOCH_PREFIX,
-  parseEpochNumber,
-  UNCOMPACTED_PREFIX,
-  uncompactedPrefix,
-} from './epoch-names.ts';
-import {
+  activeBlobs,
   createEpochSnapshot,
   findWriteEpoch,
-  selectActive,
   type EpochSnapshot,
-  type IndexSelection,
 } from './epoch-snapshot.ts';
 
 /** A storage so slow that a snapshot expires while it is taken is not tried for ever. */
 const MAX_ATTEMPTS = 10;
-const LIST_PARALLELISM = 8;
-/** Above this many epochs one listing of all their blobs is cheaper than one each. */
-const MAX_EPOCH_LISTINGS = 32;
 
 /** A snapshot and how long it may be used. */
 export interface TimedSnapshot {
@@ -85,11 +74,10 @@ export class EpochStateReader {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const timed = await this.current(options);
       const { snapshot } = timed;
-      const { blobs, epochsToList } = selectActive(snapshot);
-      const unmerged = epochsToList.flatMap((epoch) => snapshot.uncompacted.get(epoch) ?? []);
+      const blobs = activeBlobs(snapshot);
       if (!this.isValid(timed)) continue;
       const { deletionWatermarkSeconds } = snapshot;
-      return { blobs: [...blobs, ...unmerged], deletionWatermarkSeconds };
+      return { blobs, deletionWatermarkSeconds };
     }
     throw tooSlow();
   }
@@ -100,19 +88,16 @@ export class EpochStateReader {
   }
 
   /**
-   * Lists what a selection lacks. An epoch is settled because of its markers, and what was written in it counts as
-   * complete only if it was listed after them: a merge must not rest on the listing that showed both.
-   * Undefined if the snapshot expired meanwhile, and the lists may have gaps.
+   * What the storage shows now, beside the snapshot at hand: a listing may be short without saying so, and a merge must
+   * not rest on one. It also comes after the markers by which epochs are settled, so that nothing written in them is
+   * missing. Undefined if the snapshot at hand expired meanwhile.
    */
-  async complete(
+  async lookAgain(
     timed: TimedSnapshot,
-    selection: IndexSelection,
     options: AbortOptions = {},
-  ): Promise<readonly BlobMetadata[] | undefined> {
-    const { epochsToList } = selection;
-    const listed = await this.#listEpochs(epochsToList, options);
-    if (!this.isValid(timed)) return undefined;
-    return [...selection.blobs, ...epochsToList.flatMap((epoch) => listed.get(epoch) ?? [])];
+  ): Promise<EpochSnapshot | undefined> {
+    const snapshot = createEpochSnapshot(await this.#list(EPOCH_PREFIX, options));
+    return this.isValid(timed) ? snapshot : undefined;
   }
 
   /** One listing shows all: what a snapshot costs is one request for each thousand index blobs. */
@@ -124,32 +109,6 @@ export class EpochStateReader {
       loadedAt,
       validUntil: loadedAt + parameters().epochRefreshFrequency,
     };
-  }
-
-  async #listEpochs(
-    epochs: readonly number[],
-    options: AbortOptions,
-  ): Promise<ReadonlyMap<number, readonly BlobMetadata[]>> {
-    const listed = new Map<number, BlobMetadata[]>();
-    if (epochs.length > MAX_EPOCH_LISTINGS) {
-      const wanted = new Set(epochs);
-      for (const blob of await this.#list(UNCOMPACTED_PREFIX, options)) {
-        const epoch = parseEpochNumber(blob.id);
-        if (epoch === undefined || !wanted.has(epoch)) continue;
-        const blobs = listed.get(epoch);
-        if (blobs === undefined) listed.set(epoch, [blob]);
-        else blobs.push(blob);
-      }
-      return listed;
-    }
-    await forEachLimit(
-      epochs,
-      { ...options, parallelism: LIST_PARALLELISM },
-      async (epoch, signal) => {
-        listed.set(epoch, await this.#list(uncompactedPrefix(epoch), { signal }));
-      },
-    );
-    return listed;
   }
 
   async #list(prefix: string, options: AbortOptions): Promise<BlobMetadata[]> {

@@ -8,11 +8,11 @@ import {
 import { describeError, LongshoreError } from '../errors.ts';
 import type { OpenWritableRepository } from '../repository.ts';
 import { rewriteSelected, type RewriteSelection } from './content-rewrite.ts';
-import { refuseLostIndex } from './lost-index.ts';
+import { refuseIncompleteMerges, refuseLostIndex } from './lost-index.ts';
 import { COLLECTED_PREFIXES, deleteUnreferencedBlobs } from './pack-gc.ts';
 import { blobDeletionAllowedFrom } from './rules.ts';
 import { SAFETY_PARAMETERS, type SafetyLevel } from './safety.ts';
-import type { MaintenanceRun, MaintenanceStatistics } from './schedule.ts';
+import { unfinishedRun, type MaintenanceRun, type MaintenanceStatistics } from './schedule.ts';
 import { loadSchedule, recordRun } from './schedule-blob.ts';
 import { readStorageTime, refuseClockSkew } from './storage-time.ts';
 import { loadMaintenanceParameters } from './stored-parameters.ts';
@@ -44,23 +44,24 @@ export async function rewriteContents(
 ): Promise<MaintenanceStatistics> {
   const start = repository.clock();
   const context = await byHand(repository, options, start);
-  let moved = 0;
-  const onChange = (change: MaintenanceChange): void => {
-    moved += 1;
-    context.onChange(change);
+  const { storage, formatManager, clock } = repository;
+  let isRecorded = false;
+  const recordProgress = async (): Promise<void> => {
+    isRecorded = true;
+    await recordRun(storage, formatManager, RECORDED_AS, unfinishedRun(start, clock()));
   };
   const record = async (
     run: Pick<MaintenanceRun, 'success' | 'error' | 'extra'>,
   ): Promise<void> => {
-    if (context.dryRun || moved === 0) return;
+    // Of a run that moved nothing there is no need to know.
+    if (!isRecorded) return;
     // No abort: what was moved so far has left its packs empty.
-    const ended = { start, end: repository.clock(), ...run };
-    await recordRun(repository, { task: RECORDED_AS, run: ended });
+    await recordRun(storage, formatManager, RECORDED_AS, { start, end: clock(), ...run });
   };
   let statistics: MaintenanceStatistics;
   try {
     const { listParallelism } = context.parameters;
-    statistics = await rewriteSelected({ ...context, onChange }, selection, listParallelism);
+    statistics = await rewriteSelected({ ...context, recordProgress }, selection, listParallelism);
   } catch (error) {
     const failure = { success: false, error: describeError(error), extra: [] };
     await record(failure).catch(() => undefined);
@@ -87,6 +88,7 @@ export async function collectBlobs(
   refuseClockSkew(clock, now);
   const context = await byHand(repository, options, now);
   await refuseAfterRewrite(context);
+  await refuseIncompleteMerges(repository, abort);
   return deleteUnreferencedBlobs(context, prefix === undefined ? COLLECTED_PREFIXES : [prefix]);
 }
 
@@ -124,5 +126,6 @@ async function byHand(
     dryRun,
     signal: options.signal,
     onChange: options.onChange ?? (() => undefined),
+    recordProgress: async () => undefined,
   };
 }

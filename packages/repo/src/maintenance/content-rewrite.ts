@@ -1,5 +1,5 @@
 import { abortOptions, type BlobID } from '../blob/storage.ts';
-import { NANOSECONDS_PER_SECOND } from '../clock.ts';
+import { NANOSECONDS_PER_SECOND, type EpochNanoseconds } from '../clock.ts';
 import { contentNotFound } from '../content/committed-contents.ts';
 import type { ContentID } from '../content/content-id.ts';
 import type { ContentInfo } from '../content/content-info.ts';
@@ -17,6 +17,12 @@ const MIN_SHORT_PACKS = 2;
 
 /** Contents that are read and sealed at once. */
 const PARALLELISM = 8;
+
+/**
+ * Nanoseconds. Readers may look into an emptied pack for an hour after the last record, and a writer commits by
+ * itself every ten minutes.
+ */
+const RECORD_INTERVAL: EpochNanoseconds = 5n * 60n * NANOSECONDS_PER_SECOND;
 
 /** Contents after which the new index entries are committed, which bounds what is held in memory. */
 const COMMIT_INTERVAL = 100_000;
@@ -117,6 +123,8 @@ class ContentRewrite {
   readonly #chosen = { count: 0, size: 0 };
   readonly #rewritten = { count: 0, size: 0 };
   readonly #retained = { count: 0, size: 0 };
+  #recordedAt: EpochNanoseconds = 0n;
+  #recording: Promise<void> | undefined;
 
   constructor(context: TaskContext, selected: Iterable<SelectedContent>, parallelism: number) {
     this.#context = context;
@@ -137,8 +145,19 @@ class ContentRewrite {
       await forEachLimit(batch, { parallelism: this.#parallelism, ...abort }, (selected, signal) =>
         this.#rewrite(writer, selected, signal),
       );
+      if (this.#recording !== undefined) await this.#recordProgress();
       await writer.flush(abort);
     }
+  }
+
+  /** Before each commit, so that packs which it empties are not taken for old garbage, whatever ends this process. */
+  async #recordProgress(): Promise<void> {
+    const now = this.#context.repository.clock();
+    if (this.#recording === undefined || now - this.#recordedAt >= RECORD_INTERVAL) {
+      this.#recordedAt = now;
+      this.#recording = this.#context.recordProgress();
+    }
+    await this.#recording;
   }
 
   statistics(): object {
@@ -171,6 +190,7 @@ class ContentRewrite {
     const { contentID, packBlobID } = selected.info;
     // Somebody else may have moved or dropped it since the pass over the index began.
     if (writer.contents.contentInfo(contentID)?.packBlobID !== packBlobID) return;
+    await this.#recordProgress();
     await writer.contents.rewriteContent(contentID, { signal });
     this.#report(selected);
     add(this.#rewritten, selected.info);

@@ -1,19 +1,20 @@
 import type { BlobMetadata } from '../blob/storage.ts';
 import type { EpochNanoseconds } from '../clock.ts';
+import { findGaps, type EpochGaps } from '../epoch/epoch-gaps.ts';
 import { parseEpochNumber, SINGLE_EPOCH_PREFIX } from '../epoch/epoch-names.ts';
 import { shouldAdvance } from '../epoch/epoch-plans.ts';
 import {
+  activeBlobs,
   createEpochSnapshot,
   isSettled,
   lastRangedEpoch,
-  selectActive,
   type EpochSnapshot,
 } from '../epoch/epoch-snapshot.ts';
 import { shortestEpochDuration } from '../format/epoch-parameters.ts';
 import type { EpochParameters } from '../format/parameters.ts';
 
 /** The state of index blobs in epochs, as their names tell it. */
-export interface EpochSurvey {
+export interface EpochSurvey extends EpochGaps {
   readonly writeEpoch: number;
   /** Index blobs in the storage, those that no longer count included. */
   readonly storedIndexBlobs: number;
@@ -25,8 +26,6 @@ export interface EpochSurvey {
   readonly mayAdvance: boolean;
   /** Settled epochs behind the ranges that nobody merged yet. */
   readonly unmergedEpochs: readonly number[];
-  /** Settled epochs that no index blob is left of: what was written in them cannot be found. */
-  readonly lostEpochs: readonly number[];
   /** What the parameters ask of an epoch, and the least that they could. */
   readonly minEpochDuration: EpochNanoseconds;
   readonly shortestEpochDuration: EpochNanoseconds;
@@ -42,18 +41,16 @@ export function surveyEpochs(
 ): EpochSurvey {
   const snapshot = createEpochSnapshot(blobs);
   const { markers, watermarks, uncompacted } = snapshot;
-  const active = selectActive(snapshot);
-  const listed = active.epochsToList.flatMap((epoch) => uncompacted.get(epoch) ?? []);
   const unmergedEpochs = settledWithoutSet(snapshot);
   const incomplete = findIncomplete(snapshot, blobs);
   return {
     writeEpoch: snapshot.writeEpoch,
     storedIndexBlobs: blobs.length - markers.length - watermarks.length,
-    activeIndexBlobs: active.blobs.length + listed.length,
+    activeIndexBlobs: activeBlobs(snapshot).length,
     writeEpochBlobs: uncompacted.get(snapshot.writeEpoch)?.length ?? 0,
     mayAdvance: shouldAdvance(snapshot, parameters),
     unmergedEpochs: unmergedEpochs.filter((epoch) => uncompacted.has(epoch)),
-    lostEpochs: unmergedEpochs.filter((epoch) => !uncompacted.has(epoch)),
+    ...findGaps(snapshot),
     minEpochDuration: parameters.minEpochDuration,
     shortestEpochDuration: shortestEpochDuration(parameters),
     incompleteSetBlobs: incomplete.length,

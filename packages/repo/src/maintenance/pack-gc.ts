@@ -37,7 +37,7 @@ export function whyRetained(
 
 /**
  * Deletes packs and session markers that nothing refers to and that are old enough. What is looked at comes
- * in this order: the packs, then the sessions, then the index once more. A writer goes the other way (marker,
+ * in this order: the sessions, the packs, the sessions again, then the index once more. A writer goes the other way (marker,
  * packs, index, end of the marker), so whoever committed a listed pack is seen in one of the two.
  */
 export async function deleteUnreferencedBlobs(
@@ -48,8 +48,16 @@ export async function deleteUnreferencedBlobs(
   const { repository, startTime, safety, dryRun } = context;
   const { storage, sealer } = repository;
   const abort = abortOptions(context);
+  // A listing that is short by a marker would give up a live session: it takes two of them.
+  const earlier = await listSessions(storage, sealer, abort);
   const candidates = await listUnreferenced(context, prefixes);
-  const sessions = await listSessions(storage, sealer, abort);
+  const later = await listSessions(storage, sealer, abort);
+  const sessions = new Map(earlier);
+  for (const [id, session] of later) {
+    const known = sessions.get(id);
+    if (known === undefined || session.checkpointTime > known.checkpointTime)
+      sessions.set(id, session);
+  }
   await repository.refresh(abort);
   await refuseLostIndex(repository, abort);
   const referenced = packTotals(repository.contents);

@@ -3,7 +3,7 @@ import type { EpochNanoseconds } from '../clock.ts';
 import { refuseOtherIndexStyle } from '../content/indexblob/index-style.ts';
 import { LongshoreError } from '../errors.ts';
 import type { OpenWritableRepository } from '../repository.ts';
-import { refuseLostIndex } from './lost-index.ts';
+import { refuseIncompleteMerges, refuseLostIndex } from './lost-index.ts';
 import type { MaintenanceParameters } from './parameters.ts';
 import { SAFETY_PARAMETERS, type SafetyLevel } from './safety.ts';
 import type { MaintenanceSchedule } from './schedule.ts';
@@ -106,6 +106,7 @@ async function runUnderLock(
   const startTime = dryRun ? repository.clock() : await begin(repository, mode, abort);
   await repository.refresh(abort);
   await refuseLostIndex(repository, abort);
+  if (mode === 'full') await refuseIncompleteMerges(repository, abort);
   const parameters = await loadMaintenanceParameters(repository, abort);
   // Somebody may have taken over since this client looked last.
   if (!force && !isOwner(repository, parameters)) throw notOwner(repository, parameters);

@@ -6,7 +6,6 @@ import {
   type BlobStorage,
 } from '../blob/storage.ts';
 import { encodeUtf8 } from '../bytes.ts';
-import { NANOSECONDS_PER_SECOND, type Clock, type EpochNanoseconds } from '../clock.ts';
 import { CorruptDataError } from '../errors.ts';
 import type { AesGcm } from '../algorithms.ts';
 import type { FormatManager } from '../format/format-manager.ts';
@@ -64,37 +63,14 @@ export async function storeSchedule(
   await storage.putBlob(MAINTENANCE_BLOB_ID, sealed, options);
 }
 
-/** A schedule that this client has just read or stored. */
-export interface KnownSchedule {
-  readonly schedule: MaintenanceSchedule;
-  /** When it was read. */
-  readonly readAt: EpochNanoseconds;
-}
-
-/** After so long another client may have stored something. */
-const MAX_AGE: EpochNanoseconds = 3n * NANOSECONDS_PER_SECOND;
-
-/**
- * Adds a run to the schedule, and returns it. That is read anew unless it was some seconds ago: runs that another client
- * recorded meanwhile are kept, and a run of many short tasks does not read before each what it has written itself.
- */
+/** Adds a run to the schedule as it is stored now: runs that another client recorded meanwhile are kept. */
 export async function recordRun(
-  { storage, formatManager: format, clock }: RecordingRepository,
-  { task, run }: { readonly task: MaintenanceTask; readonly run: MaintenanceRun },
-  { known, ...options }: AbortOptions & { readonly known?: KnownSchedule | undefined } = {},
-): Promise<KnownSchedule> {
-  const now = clock();
-  const isRecent = known !== undefined && now >= known.readAt && now - known.readAt < MAX_AGE;
-  const { schedule, readAt } = isRecent
-    ? known
-    : { schedule: await loadSchedule(storage, format, options), readAt: now };
-  const next = reportRun(schedule, task, run);
-  await storeSchedule(storage, format, next, options);
-  return { schedule: next, readAt };
-}
-
-interface RecordingRepository {
-  readonly storage: BlobStorage;
-  readonly formatManager: FormatManager;
-  readonly clock: Clock;
+  storage: BlobStorage,
+  format: FormatManager,
+  task: MaintenanceTask,
+  run: MaintenanceRun,
+  options: AbortOptions = {},
+): Promise<void> {
+  const schedule = await loadSchedule(storage, format, options);
+  await storeSchedule(storage, format, reportRun(schedule, task, run), options);
 }

@@ -134,12 +134,23 @@ function runJSON(run: MaintenanceRun): Record<string, unknown> {
   };
 }
 
-/** The schedule with one more run at the head of its task's history, of which the oldest fall off. */
+/**
+ * The schedule with one more run at the head of its task's history, of which the oldest fall off. It takes the place of
+ * a record that says the same run has not succeeded so far.
+ */
 export function reportRun(
   schedule: MaintenanceSchedule,
   task: string,
   run: MaintenanceRun,
 ): MaintenanceSchedule {
-  const history = [run, ...(schedule.runs.get(task) ?? [])].slice(0, MAX_RUNS_PER_TASK);
+  const earlier = (schedule.runs.get(task) ?? []).filter(
+    ({ start, success }) => success || start !== run.start,
+  );
+  const history = [run, ...earlier].slice(0, MAX_RUNS_PER_TASK);
   return { ...schedule, runs: new Map(schedule.runs).set(task, history) };
+}
+
+/** A run that has not ended, as of `now`; what the process records later takes its place. */
+export function unfinishedRun(start: EpochNanoseconds, now: EpochNanoseconds): MaintenanceRun {
+  return { start, end: now, success: false, error: 'it has not ended', extra: [] };
 }

@@ -13,14 +13,13 @@ import {
   deleteSupersededIndexes,
 } from './index-compaction.ts';
 import { cleanUpLogs } from './log-cleanup.ts';
+import { mergeDueEpochs } from './optimize-indexes.ts';
 import { COLLECTED_PREFIXES, deleteUnreferencedBlobs } from './pack-gc.ts';
 import { blobDeletionAllowedFrom, isLatestRewriteFull, mayRewrite, safeDropTime } from './rules.ts';
 import type { MaintenanceSchedule } from './schedule.ts';
 import { loadSchedule } from './schedule-blob.ts';
 import type { TaskRunner } from './task-runner.ts';
-import type { MaintenanceTask, SnapshotGC, TaskContext } from './tasks.ts';
-
-type RunContext = Omit<TaskContext, 'onChange'>;
+import type { MaintenanceTask, RunContext, SnapshotGC } from './tasks.ts';
 
 /** The tasks of quick maintenance, in Kopia's order; of epochs more than with Kopia, where it is due. */
 export async function runQuickTasks(context: RunContext, runner: TaskRunner): Promise<void> {
@@ -81,7 +80,7 @@ async function runQuickEpochTasks(
   context: RunContext,
   runner: TaskRunner,
 ): Promise<void> {
-  for (let epochs = 0; epochs < MAX_EPOCHS_PER_RUN; epochs++) {
+  const mergeNext = async (): Promise<boolean> => {
     let isMerged = false;
     await runner.run('compact-single-epoch', async (task) => {
       const statistics = await compactSingleEpoch(indexBlobs, task);
@@ -89,11 +88,10 @@ async function runQuickEpochTasks(
       return statistics;
     });
     // A dry run merges nothing, so that the same epoch stays due.
-    if (!isMerged || context.dryRun) break;
-    // The set that was just written is in no snapshot yet.
-    indexBlobs.invalidate();
-    if (!(await indexBlobs.dueSteps(abortOptions(context))).compactSingleEpoch) break;
-  }
+    return isMerged && !context.dryRun;
+  };
+  const options = { ...abortOptions(context), maxEpochs: MAX_EPOCHS_PER_RUN };
+  await mergeDueEpochs(indexBlobs, mergeNext, options);
   await runner.run('advance-epoch', (task) => advanceEpoch(indexBlobs, task));
 }
 

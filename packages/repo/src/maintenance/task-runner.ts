@@ -1,9 +1,9 @@
 import { abortOptions } from '../blob/storage.ts';
 import { refuseOtherIndexStyle } from '../content/indexblob/index-style.ts';
 import { describeError } from '../errors.ts';
-import type { MaintenanceRun, MaintenanceStatistics } from './schedule.ts';
-import { recordRun, type KnownSchedule } from './schedule-blob.ts';
-import type { MaintenanceEvent, MaintenanceTask, TaskContext } from './tasks.ts';
+import { unfinishedRun, type MaintenanceRun, type MaintenanceStatistics } from './schedule.ts';
+import { recordRun } from './schedule-blob.ts';
+import type { MaintenanceEvent, MaintenanceTask, RunContext, TaskContext } from './tasks.ts';
 
 /** What came of one task. */
 export interface TaskResult {
@@ -14,11 +14,10 @@ export interface TaskResult {
 /** Runs the tasks of one maintenance and keeps the record of each in `kopia.maintenance`. */
 export class TaskRunner {
   readonly results: TaskResult[] = [];
-  readonly #context: Omit<TaskContext, 'onChange'>;
+  readonly #context: RunContext;
   readonly #onEvent: (event: MaintenanceEvent) => void;
-  #schedule: KnownSchedule | undefined;
 
-  constructor(context: Omit<TaskContext, 'onChange'>, onEvent: (event: MaintenanceEvent) => void) {
+  constructor(context: RunContext, onEvent: (event: MaintenanceEvent) => void) {
     this.#context = context;
     this.#onEvent = onEvent;
   }
@@ -34,17 +33,24 @@ export class TaskRunner {
     await repository.formatManager.refreshIfStale(abortOptions(this.#context));
     refuseOtherIndexStyle(repository.formatManager, repository.indexBlobs);
     this.#onEvent({ type: 'task-started', task });
+    const start = repository.clock();
+    let isRecorded = false;
     const context: TaskContext = {
       ...this.#context,
       onChange: (change) => this.#onEvent({ type: 'change', task, ...change }),
+      recordProgress: () => {
+        isRecorded = true;
+        return this.#record(task, unfinishedRun(start, repository.clock()));
+      },
     };
-    const start = repository.clock();
     let statistics: MaintenanceStatistics | undefined;
     try {
       statistics = await work(context);
     } catch (error) {
+      // An abort writes nothing more, unless others go by how far the task has come.
+      const isWanted = isRecorded || signal?.aborted !== true;
+      if (!dryRun && isWanted) await this.#recordFailure(task, start, error);
       signal?.throwIfAborted();
-      if (!dryRun) await this.#recordFailure(task, start, error);
       throw error;
     }
     const end = repository.clock();
@@ -65,9 +71,9 @@ export class TaskRunner {
     await this.#record(task, run).catch(() => undefined);
   }
 
-  async #record(task: MaintenanceTask, run: MaintenanceRun): Promise<void> {
-    const options = { ...abortOptions(this.#context), known: this.#schedule };
-    this.#schedule = undefined;
-    this.#schedule = await recordRun(this.#context.repository, { task, run }, options);
+  /** No abort: what was done has been done, and others go by the record. */
+  #record(task: MaintenanceTask, run: MaintenanceRun): Promise<void> {
+    const { storage, formatManager } = this.#context.repository;
+    return recordRun(storage, formatManager, task, run);
   }
 }

@@ -57,8 +57,8 @@ export type MaintenanceEvent =
       readonly statistics: MaintenanceStatistics | undefined;
     };
 
-/** What a task of one run works with. */
-export interface TaskContext {
+/** What the tasks of one run work with. */
+export interface RunContext {
   readonly repository: OpenWritableRepository;
   readonly parameters: MaintenanceParameters;
   readonly safety: SafetyParameters;
@@ -67,7 +67,12 @@ export interface TaskContext {
   /** Find out and report, but write and delete nothing. */
   readonly dryRun: boolean;
   readonly signal: AbortSignal | undefined;
+}
+
+export interface TaskContext extends RunContext {
   readonly onChange: (change: MaintenanceChange) => void;
+  /** Records that the task has come as far as this moment: if the process dies, others still go by it. */
+  readonly recordProgress: () => Promise<void>;
 }
 
 /** Marks contents that no snapshot needs as deleted, and brings back deleted ones that some snapshot needs. */

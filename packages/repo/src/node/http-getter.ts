@@ -1,3 +1,4 @@
+import { abortOptions } from '../blob/storage.ts';
 import { Budget } from '../parallel.ts';
 import type { HttpAnswer, RoomForBody } from './http-answer.ts';
 import {
@@ -38,7 +39,7 @@ export class HttpGetter {
 
   async get({ origin, target, headers, roomFor, signal }: GetRequest): Promise<HttpAnswer> {
     const head = requestHead(target, headers);
-    const release = await this.#permits.acquire(1, signal === undefined ? {} : { signal });
+    const release = await this.#permits.acquire(1, abortOptions({ signal }));
     try {
       if (this.#isClosed) throw new Error('the client is closed');
       const connections = this.#connectionsTo(origin);

@@ -6,6 +6,7 @@ export const examineDamage: Examination = (survey) => [
   ...missingPacks(survey),
   ...emptyBlobs(survey),
   ...lostEpochs(survey),
+  ...lostMarker(survey),
   ...unreadableParts(survey),
 ];
 
@@ -48,9 +49,22 @@ function lostEpochs({ epochs }: RepositorySurvey): Finding[] {
       severity: 'error',
       cause: `No index blob is left of ${countOf(epochs.lostEpochs.length, 'epoch')} (${list}), although an epoch only ends when it has some.`,
       effect:
-        'Contents written in that time cannot be found. Maintenance would take their packs for garbage.',
+        'Contents written in that time cannot be found. Maintenance refuses to run, and that of Kopia would take their packs for garbage.',
       remedy:
-        'Stop maintenance. Restore the index blobs, or index the packs again with "index recover", then run "snapshot verify".',
+        'Keep Kopia from maintaining. Restore the index blobs, or index the packs again and close the epochs with "index recover --commit", then run "snapshot verify".',
+    },
+  ];
+}
+
+function lostMarker({ epochs }: RepositorySurvey): Finding[] {
+  if (epochs?.lostMarker === undefined) return [];
+  return [
+    {
+      id: 'lost-epoch-marker',
+      severity: 'error',
+      cause: `Epoch ${epochs.lostMarker} must have begun by the names of index blobs, but no marker says so.`,
+      effect: 'Index blobs of later epochs do not count. Maintenance refuses to run.',
+      remedy: 'Restore the marker, or have it written again by "index recover --commit".',
     },
   ];
 }

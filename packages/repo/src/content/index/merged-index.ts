@@ -1,9 +1,9 @@
 import { LongshoreError } from '../../errors.ts';
 import { decodeContentKey, type ContentID, type ContentPrefix } from '../content-id.ts';
-import { compareContentInfo, type ContentInfo } from '../content-info.ts';
+import { compareContentInfo, type ConflictFields, type ContentInfo } from '../content-info.ts';
 import type { IterateContentsOptions } from '../content-reader.ts';
 import { ContentKeyEncoder } from './content-key.ts';
-import { recordToInfo } from './index-record.ts';
+import { createIndexRecord, recordToInfo } from './index-record.ts';
 import { mergeRecords, type KeyRange } from './merge-records.ts';
 import type { PackIndex } from './pack-index.ts';
 
@@ -59,6 +59,17 @@ export class MergedIndex {
       only = { index, entry };
     }
     return only !== undefined && !only.index.isDeleted(only.entry);
+  }
+
+  /** Whether there is an entry that wins against this one, or is the same by the conflict rule; the watermark hides none. */
+  outranks(key: Uint8Array, other: ConflictFields): boolean {
+    const own = createIndexRecord();
+    return this.indexes.some((index) => {
+      const entry = index.indexOf(key);
+      if (entry < 0) return false;
+      index.readRecord(entry, own, key);
+      return compareContentInfo(own, other) >= 0;
+    });
   }
 
   /** In key order. INVALID_ARGUMENT if the prefix is not one that contents have. */

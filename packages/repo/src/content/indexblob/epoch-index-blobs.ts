@@ -1,4 +1,10 @@
-import type { AbortOptions, BlobID, BlobStorage } from '../../blob/storage.ts';
+import {
+  abortOptions,
+  type AbortOptions,
+  type BlobID,
+  type BlobMetadata,
+  type BlobStorage,
+} from '../../blob/storage.ts';
 import type { Clock, RandomSource } from '../../clock.ts';
 import {
   EpochManager,
@@ -9,11 +15,17 @@ import {
   type MergeIndexBlobs,
   type NamedIndexBlob,
 } from '../../epoch/epoch-manager.ts';
+import type { EpochGaps } from '../../epoch/epoch-gaps.ts';
 import type { MutableParameters } from '../../format/parameters.ts';
 import type { BlobSealer } from './blob-sealing.ts';
 import type { IndexBlobFetcher } from './index-blob-fetcher.ts';
 import type { ActiveIndexes, IndexBlobWriter } from './index-blob-manager.ts';
 import { mergeIndexBlobs } from './merge-index-blobs.ts';
+import {
+  refuseUnreplaced,
+  UnreplacedEntryFinder,
+  type UnreplacedEntries,
+} from './unreplaced-entries.ts';
 
 export interface EpochIndexBlobsOptions {
   /** Puts blobs under the object lock that the repository asks for, if any. */
@@ -96,7 +108,38 @@ export class EpochIndexBlobs implements IndexBlobWriter {
   }
 
   cleanupSuperseded(options: EpochStepOptions = {}): Promise<EpochCleanup> {
-    return this.#epochs.cleanupSuperseded(options);
+    return this.#epochs.cleanupSuperseded(async ({ replaced, active }, abort) => {
+      const finder = this.#entryFinder(active, false, abort);
+      const found = await finder.find(replaced);
+      refuseUnreplaced(found);
+      return found.unreadable;
+    }, options);
+  }
+
+  /** What is missing by the names of index blobs; no request while the view at hand is valid. */
+  findGaps(options: AbortOptions = {}): Promise<EpochGaps> {
+    return this.#epochs.findGaps(options);
+  }
+
+  /** Live entries that only index blobs name which were merged, and not what they were merged into. */
+  async findUnreplaced(options: AbortOptions = {}): Promise<UnreplacedEntries> {
+    const { replaced, active } = await this.#epochs.listReplaced(options);
+    return this.#entryFinder(active, true, options).find(replaced);
+  }
+
+  /** Makes gaps pass for closed: everything that could be found of them has been committed anew. Returns the epochs. */
+  closeLostEpochs(options: AbortOptions = {}): Promise<readonly number[]> {
+    return this.#epochs.closeLostEpochs(this.#merge, options);
+  }
+
+  #entryFinder(
+    active: readonly BlobMetadata[],
+    trustsCache: boolean,
+    { signal }: AbortOptions,
+  ): UnreplacedEntryFinder {
+    const { storage, fetcher } = this.#options;
+    const abort = abortOptions({ signal });
+    return new UnreplacedEntryFinder({ storage, fetcher, active, trustsCache }, abort);
   }
 
   readonly #merge: MergeIndexBlobs = (inputs, options) =>

@@ -27,9 +27,12 @@ export class IndexBlobFetcher {
 
   /** BLOB_NOT_FOUND if it is gone, CORRUPT_DATA if it is damaged. */
   async fetch(id: BlobID, options: AbortOptions = {}): Promise<PackIndex> {
+    return (await this.#fromCache(id)) ?? (await this.fetchStored(id, options));
+  }
+
+  /** As {@link fetch}, whatever is near: the blob is in the storage, and sound. */
+  async fetchStored(id: BlobID, options: AbortOptions = {}): Promise<PackIndex> {
     const { storage, cache } = this.#options;
-    const cached = await this.#fromCache(id);
-    if (cached !== undefined) return cached;
     const sealed = await storage.getBlob(id, options);
     const index = this.#open(id, sealed);
     await cache?.put(id, sealed);

@@ -1,7 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { decorateStorage } from '../../blob/decorate-storage.ts';
 import { createManualTime, type ManualTime } from '../../blob/manual-time.ts';
 import { createMemoryStorage, type MemoryStorage } from '../../blob/memory-storage.ts';
-import { parseBlobID, type BlobID, type BlobMetadata } from '../../blob/storage.ts';
+import {
+  parseBlobID,
+  type BlobID,
+  type BlobMetadata,
+  type BlobStorage,
+} from '../../blob/storage.ts';
 import { decodeUtf8, encodeHex } from '../../bytes.ts';
 import { DISABLED_EPOCH_PARAMETERS } from '../../format/epoch-parameters.ts';
 import { nativeAlgorithms } from '../../node/native-algorithms.ts';
@@ -13,8 +19,23 @@ import { encodeCompactionLog, parseCleanupList, parseCompactionLog } from './com
 import { IndexBlobFetcher } from './index-blob-fetcher.ts';
 import { LegacyIndexBlobs, LegacyIndexReader } from './legacy-index-blobs.ts';
 import { putLegacyPoison, withoutLegacyPoison } from './legacy-poison.ts';
-import { selectActiveLegacy, selectForCompaction, selectReplacedInputs } from './legacy-plans.ts';
+import {
+  replacedInputs,
+  selectActiveLegacy,
+  selectCountingLogs,
+  selectForCompaction,
+  type ListedLog,
+} from './legacy-plans.ts';
 import { LoadedIndexes } from './loaded-indexes.ts';
+
+function selectReplacedInputs(
+  old: readonly ListedLog[],
+  all: readonly ListedLog[],
+  present: readonly BlobMetadata[],
+): readonly BlobID[] {
+  const counting = selectCountingLogs(all, present);
+  return replacedInputs(old.filter((log) => counting.has(log)));
+}
 
 const HOUR = 3_600_000_000_000n;
 const MAX_PACK_SIZE = 20_000;
@@ -34,11 +55,18 @@ beforeEach(async () => {
     cipher: await algorithms.createCipher('AES256-GCM-HMAC-SHA256', new Uint8Array(32)),
   });
   const fetcher = new IndexBlobFetcher({ storage, sealer, v1Overhead: 28 });
-  let fill = 0;
-  blobs = new LegacyIndexBlobs({
-    storage,
+  fill = 0;
+  blobs = open(storage);
+  loaded = new LoadedIndexes({ source: blobs, fetcher, sleep: time.sleep });
+});
+
+let fill: number;
+
+function open(over: BlobStorage): LegacyIndexBlobs {
+  return new LegacyIndexBlobs({
+    storage: over,
     sealer,
-    fetcher,
+    fetcher: new IndexBlobFetcher({ storage: over, sealer, v1Overhead: 28 }),
     random: (target) => target.fill(++fill),
     parameters: () => ({
       version: 1,
@@ -48,8 +76,17 @@ beforeEach(async () => {
       requiredFeatures: [],
     }),
   });
-  loaded = new LoadedIndexes({ source: blobs, fetcher, sleep: time.sleep });
-});
+}
+
+/** More entries than fit into an index blob of the size of a pack. */
+async function mergeLargeBlob(): ReturnType<LegacyIndexBlobs['compact']> {
+  const entries = Array.from({ length: 600 }, (_, n) => ({
+    ...entry(0),
+    contentID: parseContentID((n + 1000).toString(16).padStart(32, '0')),
+  }));
+  await write(...entries);
+  return blobs.compact({ allIndexes: true, dropDeletedBeforeSeconds: 1 });
+}
 
 function entry(n: number, timestampSeconds = 1000, deleted = false): ContentInfo {
   return {
@@ -210,6 +247,50 @@ describe('legacy index blobs', () => {
     expect(await names('m')).not.toContain(list.blobIDs[0]);
     expect(await names('l')).not.toContain(listID);
     expect((await contents()).map(({ contentID }) => contentID)).toHaveLength(18);
+  });
+
+  it('keep a log that a short listing says does not count, until what it replaced is gone', async () => {
+    for (let n = 0; n < 8; n++) await write(entry(n));
+    const inputs = await names('n');
+    await blobs.compact();
+    const [log] = await names('m');
+    time.advance(2n * HOUR);
+    await write(entry(8));
+    let listings = 0;
+    const over = decorateStorage(storage, {
+      async *listBlobs(prefix, options) {
+        const isShort = prefix === 'n' && ++listings === 2;
+        for await (const listed of storage.listBlobs(prefix, options)) {
+          if (!isShort || inputs.includes(listed.id)) yield listed;
+        }
+      },
+    });
+    await open(over).compact({ dropDeletedBeforeSeconds: 1 });
+    expect(listings).toBe(2);
+    expect(await names('n')).toEqual(expect.arrayContaining(inputs));
+    for (let hour = 0; hour < 6; hour++) {
+      time.advance(HOUR);
+      await write(entry(9 + hour));
+      await blobs.compact({ dropDeletedBeforeSeconds: 1 });
+      const left = await names('n');
+      // An input that is there without its log would count again.
+      if (inputs.some((id) => left.includes(id))) expect(await names('m')).toContain(log);
+    }
+    expect((await names('n')).filter((id) => inputs.includes(id))).toEqual([]);
+    expect(await names('m')).not.toContain(log);
+  });
+
+  it('are left alone where they are large or few, unless all are wanted', async () => {
+    const { outputs } = (await mergeLargeBlob())!;
+    for (let n = 0; n < 3; n++) await write(entry(n));
+    expect(outputs[0]!.length).toBeGreaterThan(MAX_PACK_SIZE);
+    expect(await blobs.compact()).toBeUndefined();
+    expect(await blobs.compact({ maxSmallBlobs: 4 })).toBeUndefined();
+    const small = await blobs.compact({ maxSmallBlobs: 1 });
+    expect(small!.inputs.map(({ id }) => id)).not.toContain(outputs[0]!.id);
+    expect(small!.inputs).toHaveLength(3);
+    const all = await blobs.compact({ maxSmallBlobs: 1, allIndexes: true });
+    expect(all!.inputs.map(({ id }) => id)).toContain(outputs[0]!.id);
   });
 
   it('drop entries that were deleted before the cut-off, after conflicts are decided', async () => {

@@ -21,10 +21,12 @@ import type { IndexBlobFetcher } from './index-blob-fetcher.ts';
 import { LEGACY_POISON_BLOB_ID } from './legacy-poison.ts';
 import type { ActiveIndexes, ActiveIndexSource, IndexBlobWriter } from './index-blob-manager.ts';
 import {
+  replacedInputs,
   selectActiveLegacy,
+  selectCountingLogs,
   selectForCompaction,
-  selectReplacedInputs,
   SETTLE_TIME,
+  type LegacySelectionOptions,
   type ListedLog,
 } from './legacy-plans.ts';
 import { mergeIndexBlobs } from './merge-index-blobs.ts';
@@ -100,7 +102,7 @@ export interface LegacyIndexBlobsOptions {
   readonly parameters: () => MutableParameters;
 }
 
-export interface LegacyCompactionOptions extends AbortOptions {
+export interface LegacyCompactionOptions extends AbortOptions, LegacySelectionOptions {
   /**
    * Leave out entries deleted before this (Unix seconds). All index blobs are merged then, whatever
    * their size: an older live entry in a blob left aside would come back.
@@ -158,7 +160,7 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     const { blobs } = await this.loadActive(abort);
     const { maxPackSize } = this.#options.parameters();
     const dropping = dropDeletedBeforeSeconds !== undefined || dropContents !== undefined;
-    const inputs = dropping ? blobs : selectForCompaction(blobs, maxPackSize);
+    const inputs = dropping ? blobs : selectForCompaction(blobs, maxPackSize, options);
     const worthwhile = inputs.length > 1 || (dropping && inputs.length > 0);
     let compaction: LegacyCompaction | undefined;
     if (worthwhile) {
@@ -214,9 +216,16 @@ export class LegacyIndexBlobs implements IndexBlobWriter {
     const old = logs.filter(({ blob }) => blob.timestamp <= now - settleTime);
     if (old.length === 0) return;
     const indexBlobs = await this.#reader.list(INDEX_PREFIX, abort);
-    await this.#deleteInOrder(selectReplacedInputs(old, logs, indexBlobs), options);
+    const counting = selectCountingLogs(logs, indexBlobs);
+    await this.#deleteInOrder(replacedInputs(old.filter((log) => counting.has(log))), options);
     if (dryRun) return;
-    const blobIDs = old.map(({ blob }) => blob.id);
+    // A log that does not count may do so again, when a listing that was short is complete: it stays as long as there
+    // is an index blob that it replaces.
+    const present = new Set(indexBlobs.map(({ id }) => id));
+    const blobIDs = old
+      .filter((log) => counting.has(log) || !log.inputs.some((id) => present.has(id)))
+      .map(({ blob }) => blob.id);
+    if (blobIDs.length === 0) return;
     const plaintext = encodeCleanupList({ blobIDs, scheduleTime: now });
     const list = this.#options.sealer.seal(plaintext, CLEANUP_PREFIX, '');
     await this.#options.storage.putBlob(list.id, list.bytes, abort);

@@ -6,7 +6,7 @@ import type { CompactionLog } from './compaction-log.ts';
 export const SETTLE_TIME: EpochNanoseconds = 3_600_000_000_000n;
 
 /** Below this many blobs merging is not worth it. */
-const MIN_BLOBS_TO_COMPACT = 8;
+const MAX_SMALL_BLOBS = 8;
 
 /** A blob smaller than the pack size by this factor is very small. */
 const VERY_SMALL_FACTOR = 20;
@@ -29,46 +29,54 @@ export function selectActiveLegacy(
   return indexBlobs.filter(({ id }) => !replaced.has(id));
 }
 
+export interface LegacySelectionOptions {
+  /** Small blobs that may be left as they are; default 8. */
+  readonly maxSmallBlobs?: number;
+  /** Blobs larger than a pack are merged as well. */
+  readonly allIndexes?: boolean;
+}
+
 /** What a quick maintenance merges: the small blobs, or only the very small ones if these are most. */
 export function selectForCompaction(
   active: readonly BlobMetadata[],
   maxPackSize: number,
+  { maxSmallBlobs = MAX_SMALL_BLOBS, allIndexes = false }: LegacySelectionOptions = {},
 ): readonly BlobMetadata[] {
-  const small = active.filter(({ length }) => length <= maxPackSize);
-  if (small.length < MIN_BLOBS_TO_COMPACT) return [];
+  const small = active.filter(({ length }) => allIndexes || length <= maxPackSize);
+  if (small.length < maxSmallBlobs) return [];
   const verySmallLimit = Math.floor(maxPackSize / VERY_SMALL_FACTOR);
   const verySmall = small.filter(({ length }) => length < verySmallLimit);
   const others = small.length - verySmall.length;
   const mostAreVerySmall = verySmall.length > Math.floor(small.length / 2);
-  return mostAreVerySmall && others + 1 < MIN_BLOBS_TO_COMPACT ? verySmall : small;
+  return mostAreVerySmall && others + 1 < maxSmallBlobs ? verySmall : small;
 }
 
 /**
- * Inputs of old logs that may be deleted, those of older logs first. A log counts only if each of its
- * outputs is still there or was itself merged by a log that counts: otherwise its inputs may be all that
- * is left.
+ * Logs each of whose outputs is still there or was itself merged by a log that counts: the inputs of others may be all
+ * that is left.
  */
-export function selectReplacedInputs(
-  oldLogs: readonly ListedLog[],
-  allLogs: readonly CompactionLog[],
+export function selectCountingLogs<Log extends CompactionLog>(
+  logs: readonly Log[],
   indexBlobs: readonly BlobMetadata[],
-): readonly BlobID[] {
+): ReadonlySet<Log> {
   const covered = new Set(indexBlobs.map(({ id }) => id));
-  const counting = new Set<CompactionLog>();
+  const counting = new Set<Log>();
   for (let grown = true; grown;) {
     grown = false;
-    for (const log of allLogs) {
+    for (const log of logs) {
       if (counting.has(log) || !log.outputs.every((id) => covered.has(id))) continue;
       counting.add(log);
       for (const id of log.inputs) covered.add(id);
       grown = true;
     }
   }
+  return counting;
+}
+
+/** Index blobs that logs have replaced, those of older logs first. */
+export function replacedInputs(logs: readonly ListedLog[]): readonly BlobID[] {
   const ids = new Set<BlobID>();
-  const byAge = oldLogs.toSorted((a, b) => (a.blob.timestamp < b.blob.timestamp ? -1 : 1));
-  for (const log of byAge) {
-    if (!counting.has(log)) continue;
-    for (const id of log.inputs) if (id.startsWith('n')) ids.add(id);
-  }
+  const byAge = logs.toSorted((a, b) => (a.blob.timestamp < b.blob.timestamp ? -1 : 1));
+  for (const log of byAge) for (const id of log.inputs) if (id.startsWith('n')) ids.add(id);
   return [...ids];
 }
