@@ -125,7 +125,20 @@ const TABLE: readonly BadInput[] = (
     [
       'no such object to restore',
       ['restore', '00000000000000000000000000000000', '~/target'],
-      'the repository has no object 00000000000000000000000000000000; "longshore snapshot list -a" shows what there is',
+      'the repository has no snapshot or object 00000000000000000000000000000000; "longshore snapshot list -a -m" shows what there is',
+    ],
+    ...['list', 'show', 'diff'].map(
+      (command) =>
+        [
+          `no such snapshot to ${command}`,
+          [command, 'a'.repeat(32), ...(command === 'diff' ? ['b'.repeat(32)] : [])],
+          `the repository has no snapshot or object ${'a'.repeat(32)}; "longshore snapshot list -a -m" shows what there is`,
+        ] as const,
+    ),
+    [
+      'a path in place of an ID',
+      ['list', '~/source'],
+      '"~/source" does not begin with the ID of a snapshot or object; "longshore snapshot list -a -m" shows IDs; paths of this machine are for restore',
     ],
     ['no change', ['policy', 'set', '--global'], 'no change was asked for'],
   ] as const
