@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { makeFolders } from './config/make-folders.ts';
 import type { GlobalFlagValues } from './global-flags.ts';
 import { LOG_LEVELS } from './global-flags.ts';
 import { mayColor, printable, red, type OutputStream } from './output/terminal.ts';
@@ -77,7 +78,7 @@ function openLogFile({
   const logs = join(folder, 'cli-logs');
   const path = flags['log-file'] ?? join(logs, `longshore-${stamp}-${process.pid}-${action}.log`);
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(resolve(path)));
     const descriptor = openSync(path, 'a', 0o600);
     if (flags['log-file'] === undefined) sweepLogs(logs, flags);
     return new LogFile(path, descriptor);

@@ -1,6 +1,7 @@
 export { createDiskCache, type DiskCache, type DiskCacheOptions } from './disk-cache.ts';
 export { openFilesystemStorage, type FilesystemStorageOptions } from './filesystem-storage.ts';
 export { createMaintenanceLock } from './maintenance-lock.ts';
+export { makeDirectoriesSync } from './make-directories.ts';
 export { nativeAlgorithms, type NativeAlgorithmsOptions } from './native-algorithms.ts';
 export { nativeEngine, type NativeEngineOptions } from './native-engine.ts';
 export { createS3Storage, type S3ConfigCache, type S3StorageOptions } from './s3-storage.ts';

@@ -678,6 +678,12 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       }
     });
 
+    it.runIf(process.platform === 'linux')('cannot be where nothing can be made', () => {
+      mkdirSync(target);
+      const path = '/proc/longshore/target';
+      expect(() => openLocalOutput(path, { systemCalls: calls })).toThrow(coded('PATH_NOT_FOUND'));
+    });
+
     it('but may itself be named through a symlink', async () => {
       mkdirSync(join(target, 'real'), { recursive: true });
       symlinkSync('real', join(target, 'link'));

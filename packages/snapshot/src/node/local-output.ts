@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LongshoreError } from '@longshore/repo';
+import { makeDirectoriesSync } from '@longshore/repo/node';
 import type { RestoreOutput } from '../restore/restore-output.ts';
 import { createSystemCalls } from './create-system-calls.ts';
 import { LocalOutputDirectory, type LocalOutputContext } from './local-output-directory.ts';
@@ -49,7 +49,7 @@ export function openLocalOutput(path: string, options: LocalOutputOptions = {}):
   const systemCalls = options.systemCalls ?? createSystemCalls();
   let directories: OpenDirectories | undefined;
   try {
-    const created = mkdirSync(root, { recursive: true, mode: 0o700 }) !== undefined;
+    const created = makeDirectoriesSync(root, { mode: 0o700 }) !== undefined;
     directories = new OpenDirectories(
       systemCalls,
       systemCalls.openRoot(root),
