@@ -237,6 +237,8 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 12)
     it('copies the repository to where Kopia finds it whole', async () => {
       await twoSnapshots();
       const args = ['repository', 'sync-to', 'filesystem', `--path=${world.path('copy')}`];
+      mkdirSync(world.path('copy'));
+      mkdirSync(world.path('timed'));
       const { stderr } = await world.ok([...args, '--parallel=4']);
       expect(stderr).toMatch(/Copied \d+ blobs/u);
       await using copy = await KopiaClient.connect({
@@ -296,6 +298,7 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 12)
     it('heals from a copy what was removed, cut and flipped, and Kopia verifies it', async () => {
       await twoSnapshots();
       const copy = world.path('copy');
+      mkdirSync(copy);
       await world.ok(['repository', 'sync-to', 'filesystem', `--path=${copy}`]);
       const packs = blobsIn(world.path('repo')).filter((path) =>
         /\/[pq]\/|\/[pq][^/]*$/u.test(path.slice(world.path('repo').length)),
