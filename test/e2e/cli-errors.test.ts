@@ -63,7 +63,7 @@ const TABLE: readonly BadInput[] = (
     [
       'no folder for the repository',
       ['repository', 'connect', 'filesystem', '--path=~/none'],
-      'cannot open the repository folder: no such file or folder: ~/none; check the path',
+      'there is no repository folder ~/none; check the path, and that its disk is mounted',
       { KOPIA_CONFIG_PATH: '~/new.config' },
     ],
     [
@@ -127,11 +127,15 @@ const TABLE: readonly BadInput[] = (
       ['restore', '00000000000000000000000000000000', '~/target'],
       'the repository has no snapshot or object 00000000000000000000000000000000; "longshore snapshot list -a -m" shows what there is',
     ],
-    ...['list', 'show', 'diff'].map(
+    ...['list', 'show', 'diff', 'compare'].map(
       (command) =>
         [
           `no such snapshot to ${command}`,
-          [command, 'a'.repeat(32), ...(command === 'diff' ? ['b'.repeat(32)] : [])],
+          [
+            command,
+            'a'.repeat(32),
+            ...(['diff', 'compare'].includes(command) ? ['b'.repeat(32)] : []),
+          ],
           `the repository has no snapshot or object ${'a'.repeat(32)}; "longshore snapshot list -a -m" shows what there is`,
         ] as const,
     ),
@@ -139,6 +143,26 @@ const TABLE: readonly BadInput[] = (
       'a path in place of an ID',
       ['list', '~/source'],
       '"~/source" does not begin with the ID of a snapshot or object; "longshore snapshot list -a -m" shows IDs; paths of this machine are for restore',
+    ],
+    [
+      'a folder for a copy that is not there',
+      ['repository', 'sync-to', 'filesystem', '--path=~/target'],
+      'there is no repository folder ~/target; check the path, and that its disk is mounted',
+    ],
+    [
+      'no new password',
+      ['repository', 'change-password'],
+      'no password: set KOPIA_NEW_PASSWORD, give --new-password, or run this on a terminal',
+    ],
+    [
+      'a compression that can only be read',
+      ['policy', 'set', '--global', '--compression=lz4'],
+      '--compression lz4 can only be read: neither Kopia nor longshore writes it any more; see "longshore policy set --help"',
+    ],
+    [
+      'whether to inherit what',
+      ['policy', 'set', '~/source', '--inherit'],
+      '--inherit needs a value; see "longshore policy set --help"',
     ],
     ['no change', ['policy', 'set', '--global'], 'no change was asked for'],
   ] as const
