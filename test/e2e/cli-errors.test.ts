@@ -108,8 +108,13 @@ const TABLE: readonly BadInput[] = (
     ],
     [
       'a flag of Kopia that longshore lacks',
-      ['snapshot', 'list', '--use-keyring'],
-      '--use-keyring is not supported by longshore',
+      ['snapshot', 'list', '--metrics-listen-addr=:1'],
+      '--metrics-listen-addr is not supported by longshore',
+    ],
+    [
+      'a command of Kopia that longshore lacks',
+      ['repo', 'connect', 'b2', '--bucket=b'],
+      'repository connect b2 is not supported by longshore: it stores in folders and on S3, which Backblaze B2 and Google Cloud Storage speak too',
     ],
     [
       'no folder to back up',

@@ -45,9 +45,17 @@ export function createLog(options: {
     const severity = LOG_LEVELS.indexOf(level);
     const time = new Date().toISOString();
     if (file !== undefined && severity >= fileLevel) {
-      file.write(`${time} ${level.toUpperCase()} ${message}\n`, { isUrgent: level !== 'debug' });
+      const line = flags['json-log-file']
+        ? jsonLine(level, message, time)
+        : `${time} ${level.toUpperCase()} ${message}`;
+      file.write(`${line}\n`, { isUrgent: level !== 'debug' });
     }
     if (severity < consoleLevel) return;
+    if (flags['json-log-console']) {
+      const stamp = flags['console-timestamps'] ? time : undefined;
+      console.write(`${jsonLine(level, message, stamp)}\n`);
+      return;
+    }
     const line = (flags['console-timestamps'] ? `${time} ` : '') + printable(message);
     console.write(`${colored && level === 'error' ? red(line) : line}\n`);
   };
@@ -63,6 +71,17 @@ export function createLog(options: {
     file: file?.path,
     close: () => file?.close(),
   };
+}
+
+/** Kopia's members: level, time, name of the logger, message. */
+function jsonLine(level: LogLevel, message: string, time: string | undefined): string {
+  const l = level === 'warning' ? 'WARN' : level.toUpperCase();
+  const text = JSON.stringify({ l, t: time, n: 'longshore', m: message });
+  // What a terminal obeys and JSON lets through.
+  return text.replaceAll(
+    /[\u007f-\u009f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function openLogFile({
