@@ -119,7 +119,7 @@ const TABLE: readonly BadInput[] = (
     [
       'no folder to back up',
       ['snapshot', 'create', '~/nowhere'],
-      'examine ~/nowhere: no such file or directory; check the path and its permissions',
+      'cannot examine ~/nowhere: no such file or directory; check the path and its permissions',
     ],
     ['nothing to back up', ['snapshot', 'create'], 'snapshot create needs a source, or --all'],
     [
@@ -153,6 +153,11 @@ const TABLE: readonly BadInput[] = (
       'a folder for a copy that is not there',
       ['repository', 'sync-to', 'filesystem', '--path=~/target'],
       'there is no repository folder ~/target; check the path, and that its disk is mounted',
+    ],
+    [
+      'no repository to migrate from',
+      ['snapshot', 'migrate', '--all', '--source-config=~/nope'],
+      '--source-config: there is no ~/nope',
     ],
     [
       'no new password',

@@ -678,6 +678,13 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       }
     });
 
+    it('cannot be a file', () => {
+      writeFileSync(target, '');
+      expect(() => openLocalOutput(target, { systemCalls: calls })).toThrow(
+        `cannot restore into ${target}: there is a file, not a folder`,
+      );
+    });
+
     it.runIf(process.platform === 'linux')('cannot be where nothing can be made', () => {
       mkdirSync(target);
       const path = '/proc/longshore/target';

@@ -6,7 +6,7 @@ import { createSystemCalls } from './create-system-calls.ts';
 import { LocalOutputDirectory, type LocalOutputContext } from './local-output-directory.ts';
 import { OpenDirectories } from './open-directories.ts';
 import type { SystemCalls } from './system-calls.ts';
-import { targetError } from './system-error.ts';
+import { systemErrorCode, targetError } from './system-error.ts';
 
 const DEFAULT_MAX_OPEN_DIRECTORIES = 64;
 
@@ -60,6 +60,10 @@ export function openLocalOutput(path: string, options: LocalOutputOptions = {}):
     return new LocalOutput(directory, directories, systemCalls.exactTimes);
   } catch (cause) {
     directories?.closeAll();
+    if (systemErrorCode(cause) === 'EEXIST') {
+      const message = `cannot restore into ${root}: there is a file, not a folder`;
+      throw new LongshoreError('ALREADY_EXISTS', message, { path: root, cause });
+    }
     throw targetError('restore into', root, cause);
   }
 }
