@@ -102,6 +102,8 @@ describe('the program on a repository of its own', () => {
       '',
     ]);
     expect((await world.ok(['show', `${snapshot.rootEntry.obj}/a.txt`])).stdout).toBe('hello\n');
+    // Nothing is before the first one of a source.
+    expect((await world.ok(['snapshot', 'list', '--delta'])).stdout).not.toContain('(+');
   });
 
   it('restores by ID, by path, and a single file', async () => {
@@ -201,6 +203,8 @@ describe('the program on a repository of its own', () => {
     expect(await world.json(['repository', 'status'])).toMatchObject({
       contentFormat: { maxPackSize: 31_457_280 },
     });
+    const { stderr } = await world.ok(['repository', 'set-parameters']);
+    expect(stderr).toBe('No change was asked for.\n');
   });
 
   it('changes what this client is called and may do', async () => {

@@ -63,7 +63,7 @@ const TABLE: readonly BadInput[] = (
     [
       'no folder for the repository',
       ['repository', 'connect', 'filesystem', '--path=~/none'],
-      'cannot open the repository folder: no such file or folder: ~/none; check the path',
+      'there is no repository folder ~/none; check the path, and that its disk is mounted',
       { KOPIA_CONFIG_PATH: '~/new.config' },
     ],
     [
@@ -108,13 +108,18 @@ const TABLE: readonly BadInput[] = (
     ],
     [
       'a flag of Kopia that longshore lacks',
-      ['snapshot', 'list', '--use-keyring'],
-      '--use-keyring is not supported by longshore',
+      ['snapshot', 'list', '--metrics-listen-addr=:1'],
+      '--metrics-listen-addr is not supported by longshore',
+    ],
+    [
+      'a command of Kopia that longshore lacks',
+      ['repo', 'connect', 'b2', '--bucket=b'],
+      'repository connect b2 is not supported by longshore: it stores in folders and on S3, which Backblaze B2 and Google Cloud Storage speak too',
     ],
     [
       'no folder to back up',
       ['snapshot', 'create', '~/nowhere'],
-      'examine ~/nowhere: no such file or directory; check the path and its permissions',
+      'cannot examine ~/nowhere: no such file or directory; check the path and its permissions',
     ],
     ['nothing to back up', ['snapshot', 'create'], 'snapshot create needs a source, or --all'],
     [
@@ -125,7 +130,49 @@ const TABLE: readonly BadInput[] = (
     [
       'no such object to restore',
       ['restore', '00000000000000000000000000000000', '~/target'],
-      'the repository has no object 00000000000000000000000000000000; "longshore snapshot list -a" shows what there is',
+      'the repository has no snapshot or object 00000000000000000000000000000000; "longshore snapshot list -a -m" shows what there is',
+    ],
+    ...['list', 'show', 'diff', 'compare'].map(
+      (command) =>
+        [
+          `no such snapshot to ${command}`,
+          [
+            command,
+            'a'.repeat(32),
+            ...(['diff', 'compare'].includes(command) ? ['b'.repeat(32)] : []),
+          ],
+          `the repository has no snapshot or object ${'a'.repeat(32)}; "longshore snapshot list -a -m" shows what there is`,
+        ] as const,
+    ),
+    [
+      'a path in place of an ID',
+      ['list', '~/source'],
+      '"~/source" does not begin with the ID of a snapshot or object; "longshore snapshot list -a -m" shows IDs; paths of this machine are for restore',
+    ],
+    [
+      'a folder for a copy that is not there',
+      ['repository', 'sync-to', 'filesystem', '--path=~/target'],
+      'there is no repository folder ~/target; check the path, and that its disk is mounted',
+    ],
+    [
+      'no repository to migrate from',
+      ['snapshot', 'migrate', '--all', '--source-config=~/nope'],
+      '--source-config: there is no ~/nope',
+    ],
+    [
+      'no new password',
+      ['repository', 'change-password'],
+      'no password: set KOPIA_NEW_PASSWORD, give --new-password, or run this on a terminal',
+    ],
+    [
+      'a compression that can only be read',
+      ['policy', 'set', '--global', '--compression=lz4'],
+      '--compression lz4 can only be read: neither Kopia nor longshore writes it any more; see "longshore policy set --help"',
+    ],
+    [
+      'whether to inherit what',
+      ['policy', 'set', '~/source', '--inherit'],
+      '--inherit needs a value; see "longshore policy set --help"',
     ],
     ['no change', ['policy', 'set', '--global'], 'no change was asked for'],
   ] as const

@@ -234,7 +234,7 @@ describe('a mounted snapshot', () => {
     [['--webdav', '--server-password=x', '--server-username=a:b'], 'must have no colon'],
     [['--webdav', '--tls-cert-file=x'], 'are needed together'],
     [['--webdav', '--tls-cert-file=x', '--tls-key-file=y'], 'cannot read x'],
-    [['--webdav', 'nonsense'], 'neither the ID of a snapshot nor that of an object'],
+    [['--webdav', 'nonsense'], 'does not begin with the ID of a snapshot or object'],
   ])('is refused for %j: %s', async (args, message) => {
     const { code, stderr } = await world.run(['mount', ...args]);
     expect(code).toBe(1);
@@ -244,6 +244,6 @@ describe('a mounted snapshot', () => {
   it('is refused for a file', async () => {
     const { code, stderr } = await world.run(['mount', '--webdav', `${root}/large`]);
     expect(code).toBe(1);
-    expect(stderr).toContain('only a directory can be mounted');
+    expect(stderr).toContain('is a file, not a directory');
   });
 });

@@ -62,6 +62,19 @@ describe('policies from the command line', () => {
     });
   });
 
+  it('inherit or not by a word of its own, and no folder is taken for it', async () => {
+    const before = Object.keys(await exported());
+    for (const [word, noParent] of [
+      ['false', true],
+      ['true', undefined],
+    ] as const) {
+      await world.ok(['policy', 'set', '/inherits', '--inherit', word]);
+      expect((await exported('/inherits'))['me@here:/inherits']?.['noParent']).toBe(noParent);
+    }
+    expect(Object.keys(await exported()).sort()).toEqual([...before, 'me@here:/inherits'].sort());
+    await world.ok(['policy', 'delete', '/inherits']);
+  });
+
   it('come back from an export as they were, and go where others are to be deleted', async () => {
     await world.ok(['policy', 'set', '/data', '@there', '--keep-latest=3']);
     const before = await exported();

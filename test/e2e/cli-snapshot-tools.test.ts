@@ -109,7 +109,7 @@ function blobsIn(folder: string): readonly string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 11))(
+describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 12))(
   'beside Kopia, the program',
   () => {
     it('finds the differences that Kopia finds, in its words', async () => {
@@ -124,6 +124,36 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 11)
       );
       const files = (await world.ok(['diff', '--files', ...ids])).stdout;
       expect(files).toContain('\n-two\n+twotwo\n');
+    });
+
+    it('verifies files and folders by their IDs as Kopia does', async () => {
+      const { rootEntry } = await kopia.snapshot(source);
+      const listing = await kopia.run('list', '-l', rootEntry.obj);
+      const file = /(\S+)\s+large$/mu.exec(listing)![1]!;
+      const all = ['snapshot', 'verify', '--verify-files-percent=100', '--json'];
+      for (const flag of [`--file-id=${file}`, `--file-id=${rootEntry.obj}/large`]) {
+        const { stats } = await world.json<{ stats: object }>([...all.slice(0, 3), flag]);
+        expect(stats).toMatchObject({ readFileCount: 1, readBytes: 150_000 });
+        await kopia.run(...all, flag);
+      }
+      const wrong = [...all, `--directory-id=${file}`];
+      await expect(kopia.run(...wrong)).rejects.toThrow('unable to parse directory object');
+      expect((await world.run(wrong)).code).toBe(1);
+      expect((await world.run(['list', `${rootEntry.obj}/large`])).stderr).toBe(
+        `longshore: ${rootEntry.obj}/large is a file, not a directory\n`,
+      );
+      expect((await world.run(['show', `${rootEntry.obj}/sub/nope`])).stderr).toBe(
+        `longshore: ${rootEntry.obj}/sub has no "nope"; check the path\n`,
+      );
+      // Only the summaries of folders say what Kopia expects.
+      await kopia.snapshot(join(source, 'large'));
+      const expected = async (json: Promise<string>): Promise<unknown> =>
+        Object.entries((JSON.parse(await json) as { stats: object }).stats).filter(([name]) =>
+          name.startsWith('expected'),
+        );
+      expect(await expected(world.ok(all).then(({ stdout }) => stdout))).toEqual(
+        await expected(kopia.run(...all)),
+      );
     });
 
     it('estimates what Kopia estimates', async () => {
@@ -207,6 +237,8 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 11)
     it('copies the repository to where Kopia finds it whole', async () => {
       await twoSnapshots();
       const args = ['repository', 'sync-to', 'filesystem', `--path=${world.path('copy')}`];
+      mkdirSync(world.path('copy'));
+      mkdirSync(world.path('timed'));
       const { stderr } = await world.ok([...args, '--parallel=4']);
       expect(stderr).toMatch(/Copied \d+ blobs/u);
       await using copy = await KopiaClient.connect({
@@ -268,6 +300,7 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'snapshot tools of the program', 11)
       const first = new Set(blobsIn(world.path('repo')));
       await twoSnapshots();
       const copy = world.path('copy');
+      mkdirSync(copy);
       await world.ok(['repository', 'sync-to', 'filesystem', `--path=${copy}`]);
       const packs = blobsIn(world.path('repo')).filter(
         (path) =>

@@ -136,6 +136,9 @@ describe('the connection from the command line', () => {
     });
     const { stdout } = await world.ok(['cache', 'info', '--path']);
     expect(stdout).toBe(`${folder}\n`);
+    const { stdout: parts, stderr } = await world.ok(['cache', 'info']);
+    expect(parts).toBe('');
+    expect(stderr).toContain(`${folder} is empty.`);
   });
 
   it('empties the cache and touches nothing else in its folder', async () => {

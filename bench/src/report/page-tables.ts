@@ -1,4 +1,4 @@
-import type { BenchResult } from '../result.ts';
+import { compare, type BenchResult } from '../result.ts';
 import { markdownTable } from '../table.ts';
 import { formatBytes } from '../units.ts';
 import { budgetTable, limitTable, ratioTable } from './result-table.ts';
@@ -52,27 +52,48 @@ function machineText(results: readonly BenchResult[]): string {
   const [first] = results;
   if (first === undefined) return 'Not measured yet.';
   const { cpu, cores, memoryBytes, system, node } = first.machine;
+  const subjects = results.flatMap(({ rows }) => rows.flatMap((row) => row.subjects));
+  // How it was called, as a command or a library, stands behind the version.
   const versions = new Set(
-    results.flatMap(({ rows }) =>
-      rows.flatMap(({ subjects }) =>
-        subjects.map(({ subject, version }) => `${subject} ${version}`),
-      ),
-    ),
+    subjects.map(({ subject, version }) => `${subject} ${version.replace(/ \([^)]*\)$/, '')}`),
   );
-  const commits = [...new Set(results.map(({ commit }) => commit))].join(', ');
-  const days = results.map(({ startedAt }) => startedAt.slice(0, 10)).toSorted();
+  const days = [...new Set(results.map(({ startedAt }) => startedAt.slice(0, 10)))].toSorted();
+  return [
+    `${cpu}, ${cores} cores, ${formatBytes(memoryBytes)} of memory, ${system}, Node ${node};`,
+    `${[...versions].toSorted().join(', ')}; ${range(days, ' to ')}.`,
+    commitText(results),
+    turnText(results),
+  ]
+    .filter((sentence) => sentence !== '')
+    .join(' ');
+}
+
+function commitText(results: readonly BenchResult[]): string {
+  const commits = [...new Set(results.map(({ commit }) => commit))];
+  const changed = commits.some((commit) => commit.endsWith('+'))
+    ? ' (+: with changes that were not committed)'
+    : '';
+  return `Each scenario was measured at one commit of ${commits.join(', ')}${changed}.`;
+}
+
+/** How the numbers of the tables of two programs come about; empty if there are none. */
+function turnText(results: readonly BenchResult[]): string {
+  const compared = results.flatMap(({ rows }) =>
+    rows.filter((row) => PEERS.some((peer) => compare(row, peer)?.value !== undefined)),
+  );
+  if (compared.length === 0) return '';
+  const turns = compared
+    .flatMap(({ subjects }) => subjects.map(({ samples }) => samples.length))
+    .toSorted((x, y) => x - y);
   return (
-    `${cpu}, ${cores} cores, ${formatBytes(memoryBytes)} of memory, ${system}, Node ${node}; ` +
-    `${[...versions].toSorted().join(', ')}; commit ${commits}; ${days[0]} to ${days.at(-1)}. ` +
-    `Medians of ${fewestTurns(results)} turns or more, warm page cache.`
+    `Times and peaks are medians of ${range([...new Set(turns)], ' to ')} turns, warm page cache. A turn runs both programs, one after ` +
+    'the other, and a ratio is the median of the ratios of the turns: it need not be the ratio of the two medians.'
   );
 }
 
-function fewestTurns(results: readonly BenchResult[]): number {
-  const turns = results.flatMap(({ rows }) =>
-    rows.flatMap(({ subjects }) => subjects.map(({ samples }) => samples.length)),
-  );
-  return Math.min(...turns);
+function range(sorted: readonly (string | number)[], between: string): string {
+  const ends = sorted.length > 1 ? [sorted[0], sorted.at(-1)] : sorted;
+  return ends.join(between);
 }
 
 const MARKED = /(<!-- bench:([a-z]+) -->\n)[\s\S]*?(<!-- \/bench:\2 -->)/g;

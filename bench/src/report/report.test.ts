@@ -56,6 +56,28 @@ describe('pages', () => {
     expect(fillPage(filled, [sampleResult()])).toBe(filled);
   });
 
+  it('say on what, of what and how often was measured, each thing once', () => {
+    const one = sampleResult();
+    const inLibrary = one.rows[0]!.subjects[0]!;
+    const [sample] = inLibrary.samples;
+    const alone: BenchResult = {
+      ...one,
+      commit: 'abc+',
+      rows: [
+        {
+          ...one.rows[0]!,
+          subjects: [{ ...inLibrary, version: '0.1.0 (library)', samples: [sample!] }],
+        },
+      ],
+    };
+    const text = fillPage('<!-- bench:machine -->\n<!-- /bench:machine -->\n', [one, alone]);
+    expect(text.match(/longshore 0\.1\.0/g)).toHaveLength(1);
+    expect(text).toContain(`one commit of ${one.commit}, abc+ (+: with changes that`);
+    // What nothing is compared with has no part in the tables.
+    expect(text).toContain(`medians of ${inLibrary.samples.length} turns`);
+    expect(text).toContain('the median of the ratios of the turns');
+  });
+
   it('say so where nothing was measured', () => {
     expect(fillPage(page, [])).toContain('Not measured yet.');
   });

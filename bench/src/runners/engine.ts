@@ -21,11 +21,11 @@ import {
 import {
   createSnapshot,
   DEFAULT_POLICY,
-  entryOfObject,
   findEntry,
   GLOBAL_SOURCE,
   initializeRepository,
   listSnapshots,
+  openObjectEntry,
   restoreSnapshot,
   setPolicy,
   verifySnapshots,
@@ -133,7 +133,7 @@ async function restore(
   repository: OpenWritableRepository,
   { rootObjectID, path, target }: EngineTask & { kind: 'restore' },
 ): Promise<EngineAnswer> {
-  const root = entryOfObject(parseObjectID(rootObjectID));
+  const root = await openObjectEntry(repository, parseObjectID(rootObjectID));
   const entry = path === '' ? root : await findEntry(repository, root, path);
   await using output = openLocalOutput(target);
   await restoreSnapshot(repository, entry, output, readLimit(repository));

@@ -41,7 +41,8 @@ const INTRODUCTION = `# Commands
 <!-- Made from the command table by packages/cli/src/command-docs.test.ts; change the table, then run it with -u. -->
 
 longshore takes the command lines of Kopia: the same commands, flags, environment variables, connection file and JSON.
-What Kopia has and longshore lacks is refused by name. Exit codes: 0 success, 1 failure, 130 interrupted.
+What Kopia has and longshore lacks is refused by name: \`server\`, \`notification\`, connections to servers and to other
+storages than folders and S3, and the flags of metrics, profiles and desktop programs. Exit codes: 0 success, 1 failure, 130 interrupted.
 With \`--exit-codes=detailed\`: 2 wrong arguments, 3 not supported, 4 errors that were listed, 10 to 17 the repository
 does not let this client in or do that, 20 to 24 the storage failed or refused, 30 to 34 data are damaged or missing,
 40 to 43 files of this machine cannot be read or written. packages/cli/src/exit-codes.ts has them one by one.

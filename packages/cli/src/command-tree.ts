@@ -121,7 +121,7 @@ const maintenance: CommandNode = group(
   'maintenance',
   'Keep the repository small and fast.',
   [
-    leaf('info', () => import('./commands/maintenance-info.ts')),
+    leaf('info', () => import('./commands/maintenance-info.ts'), { aliases: ['status'] }),
     leaf('run', () => import('./commands/maintenance-run.ts')),
     leaf('set', () => import('./commands/maintenance-set.ts')),
   ],
@@ -261,7 +261,7 @@ export const commandTree: CommandGroup = group(
     leaf('restore', () => import('./commands/restore.ts')),
     leaf('list', () => import('./commands/list.ts'), { aliases: ['ls'] }),
     leaf('show', () => import('./commands/show.ts'), { aliases: ['cat'] }),
-    leaf('diff', () => import('./commands/diff.ts')),
+    leaf('diff', () => import('./commands/diff.ts'), { aliases: ['compare'] }),
     leaf('mount', () => import('./commands/mount.ts')),
     leaf('verify', () => import('./commands/verify.ts')),
     policy,

@@ -1,5 +1,5 @@
 import { errorCode, type ErrorCode } from '@longshore/repo';
-import { UsageError } from './grammar/usage-error.ts';
+import { UnsupportedUsageError, UsageError } from './grammar/usage-error.ts';
 
 /** Kopia's two, and the shell's for a program that was interrupted. */
 export const EXIT_SUCCESS = 0;
@@ -43,6 +43,7 @@ const EXIT_INCOMPLETE = 4;
 /** What a failure ends the program with. */
 export function exitCodeOf(error: unknown, style: 'kopia' | 'detailed'): number {
   if (style === 'kopia') return EXIT_FAILURE;
+  if (error instanceof UnsupportedUsageError) return DETAILED.UNSUPPORTED;
   if (error instanceof UsageError) return DETAILED.INVALID_ARGUMENT;
   if (error instanceof SilentFailure) {
     return error.cause === undefined ? EXIT_INCOMPLETE : exitCodeOf(error.cause, style);

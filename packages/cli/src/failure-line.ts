@@ -8,6 +8,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
     'create one with "longshore repository create", or check the location',
   REPOSITORY_EXISTS: 'use "longshore repository connect" to work with it',
   REPOSITORY_LOCKED: 'wait until the upgrade is finished',
+  OBJECT_NOT_FOUND: '"longshore snapshot list -a -m" shows what there is',
   PATH_NOT_FOUND: 'check the path',
   SOURCE_UNREADABLE: 'check the path and its permissions',
   NO_SPACE: 'free some space and run the command again',
@@ -24,12 +25,20 @@ export function failureLine(error: unknown): string {
       : oneLine(describeError(error));
   }
   const message = oneLine(describeError(error));
-  const hint = code === 'CORRUPT_DATA' ? damageHint(error) : HINTS[code];
+  const hint = hintOf(code, error);
   return hint === undefined || message.includes('longshore ') ? message : `${message}; ${hint}`;
 }
 
-function damageHint(error: unknown): string {
+function hintOf(code: ErrorCode, error: unknown): string | undefined {
   const facts: unknown = typeof error === 'object' ? Reflect.get(error ?? {}, 'facts') : undefined;
+  if (code === 'CORRUPT_DATA') return damageHint(error, facts);
+  if (code === 'INVALID_ARGUMENT' && field(facts, 'field') === 'reference') {
+    return '"longshore snapshot list -a -m" shows IDs; paths of this machine are for restore';
+  }
+  return HINTS[code];
+}
+
+function damageHint(error: unknown, facts: unknown): string {
   const blobID = field(facts, 'blobID');
   if (typeof blobID === 'string' && /^[xn]/.test(blobID)) {
     return '"longshore index recover --delete-indexes --commit --dangerous-commands=enabled" builds the indexes anew from the packs';

@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { makeFolders } from './config/make-folders.ts';
 import type { GlobalFlagValues } from './global-flags.ts';
 import { LOG_LEVELS } from './global-flags.ts';
 import { mayColor, printable, red, type OutputStream } from './output/terminal.ts';
@@ -48,7 +49,8 @@ export function createLog(options: {
     const now = new Date();
     if (file !== undefined && severity >= fileLevel) {
       const time = flags['file-log-local-tz'] ? localTime(now) : now.toISOString();
-      const name = level.toUpperCase();
+      // As Kopia has it.
+      const name = level === 'warning' ? 'WARN' : level.toUpperCase();
       const line = flags['json-log-file']
         ? jsonLine({ l: name, t: time }, message, details)
         : `${time} ${name} ${textLine(message, details)}`;
@@ -58,7 +60,7 @@ export function createLog(options: {
     const isTimed = flags['console-timestamps'];
     if (flags['json-log-console']) {
       const line = jsonLine(isTimed ? { t: localTime(now) } : {}, message, details);
-      console.write(`${printable(line)}\n`);
+      console.write(`${line}\n`);
       return;
     }
     const time = isTimed ? `${now.toISOString()} ` : '';
@@ -85,7 +87,12 @@ function textLine(message: string, details: LogDetails | undefined): string {
 
 /** Under Kopia's keys: level, time, name of who speaks, message. */
 function jsonLine(head: LogDetails, message: string, details: LogDetails = {}): string {
-  return JSON.stringify({ ...head, n: 'longshore', m: message, ...details });
+  const text = JSON.stringify({ ...head, n: 'longshore', m: message, ...details });
+  // What a terminal obeys and JSON lets through.
+  return text.replaceAll(
+    /[\u007f-\u009f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** RFC 3339 with the offset of this machine's zone. */
@@ -111,7 +118,7 @@ function openLogFile({
   const logs = join(folder, 'cli-logs');
   const path = flags['log-file'] ?? join(logs, `longshore-${stamp}-${process.pid}-${action}.log`);
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(resolve(path)));
     const descriptor = openSync(path, 'a', 0o600);
     if (flags['log-file'] === undefined) sweepLogs(logs, flags);
     return new LogFile(path, descriptor);

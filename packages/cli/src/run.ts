@@ -17,6 +17,7 @@ import { parseCommandLine, type ParsedLine } from './grammar/parse.ts';
 import { UsageError } from './grammar/usage-error.ts';
 import { createLog } from './log.ts';
 import { requestLine } from './output/request-line.ts';
+import { REFUSED_COMMANDS } from './refused-commands.ts';
 import { createTimeFormat, type TimeFormat } from './output/times.ts';
 import { ProgressLine } from './progress/progress-line.ts';
 import { catchSignals } from './signals.ts';
@@ -29,7 +30,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     process.exit(error.code === 'EPIPE' ? EXIT_SUCCESS : EXIT_FAILURE);
   });
   try {
-    const options = { root: commandTree, globalFlags: GLOBAL_FLAGS, env: process.env };
+    const options = {
+      root: commandTree,
+      globalFlags: GLOBAL_FLAGS,
+      env: process.env,
+      refused: REFUSED_COMMANDS,
+    };
     const line = await parseCommandLine(argv, options);
     const flags = line.globals as GlobalFlagValues;
     const text = await informationalText(line, flags);

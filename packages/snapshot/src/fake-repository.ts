@@ -2,7 +2,10 @@ import {
   encodeGoJSON,
   encodeUtf8,
   LongshoreError,
+  objectReference,
   parseGoJSON,
+  type ContentInfo,
+  type ContentReader,
   type Labels,
   type Manifest,
   type ManifestEntry,
@@ -33,6 +36,19 @@ export class FakeRepository {
   /** The stored JSON of each manifest, in the order in which they were put. */
   get payloads(): readonly string[] {
     return this.#manifests.map(({ json }) => json);
+  }
+
+  /** One content each, whatever the prefix of the object. */
+  get contents(): Pick<ContentReader, 'contentInfo'> {
+    const known = new Map(
+      [...this.objects].map(([id, data]) => [objectReference(id).contentID, data]),
+    );
+    return {
+      contentInfo: (contentID) => {
+        const data = known.get(contentID);
+        return data && ({ contentID, originalLength: data.length } as ContentInfo);
+      },
+    };
   }
 
   async openObject(id: ObjectID): Promise<ObjectReader> {

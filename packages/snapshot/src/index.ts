@@ -137,7 +137,12 @@ export {
 export { buildPolicyTree, PolicyNode } from './policy/policy-tree.ts';
 export { initializeRepository } from './initialize-repository.ts';
 export { findPreviousSnapshots } from './previous-snapshots.ts';
-export { entryOfObject, findEntry, readDirectory, readEntryDirectory } from './repository-entry.ts';
+export {
+  findEntry,
+  openObjectEntry,
+  readDirectory,
+  readEntryDirectory,
+} from './repository-entry.ts';
 export { checkEntryName } from './restore/entry-name.ts';
 export {
   DIRECTORY_PLACEHOLDER_NAME,
@@ -165,6 +170,7 @@ export {
 } from './snapshot-manifest.ts';
 export { changePins } from './snapshot-pins.ts';
 export {
+  findReferencedDirectory,
   findReferencedEntry,
   findSnapshotReference,
   type SnapshotReference,

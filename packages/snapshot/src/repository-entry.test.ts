@@ -3,9 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { DirManifestBuilder } from './dir-manifest-builder.ts';
 import { encodeDirManifest, type DirEntry } from './dir-manifest.ts';
 import { FakeRepository } from './fake-repository.ts';
-import { entryOfObject, findEntry, readDirectory, readEntryDirectory } from './repository-entry.ts';
+import {
+  findEntry,
+  openObjectEntry,
+  readDirectory,
+  readEntryDirectory,
+} from './repository-entry.ts';
 import { EMPTY_STATS } from './snapshot-manifest.ts';
-import { findReferencedEntry, findSnapshotReference } from './snapshot-reference.ts';
+import {
+  findReferencedDirectory,
+  findReferencedEntry,
+  findSnapshotReference,
+} from './snapshot-reference.ts';
 import { saveSnapshot } from './snapshot-store.ts';
 import { walkSnapshot, type WalkOptions } from './tree-walker.ts';
 
@@ -71,9 +80,17 @@ describe('a directory object', () => {
       code: 'CORRUPT_DATA',
       message: expect.stringContaining('directory kab') as string,
     });
-    await expect(readEntryDirectory(repository.writer, fileEntry('f', 1))).rejects.toMatchObject({
-      code: 'CORRUPT_DATA',
+  });
+
+  it('is not looked for in a file, nor behind an entry that has lost its own', async () => {
+    const { writer } = new FakeRepository();
+    const file = fileEntry('f', 1);
+    await expect(readEntryDirectory(writer, file)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: '"f" is a file, not a directory',
     });
+    const lost = { ...file, type: 'd', objectID: undefined };
+    await expect(readEntryDirectory(writer, lost)).rejects.toMatchObject({ code: 'CORRUPT_DATA' });
   });
 });
 
@@ -106,7 +123,8 @@ describe('a path', () => {
     builder.add(fileEntry('\ufffd', 2));
     const objectID = parseObjectID('k01');
     repository.objects.set(objectID, encodeDirManifest(builder.build(0n)));
-    const found = await findEntry(repository.writer, entryOfObject(objectID), '\ufffd');
+    const root = await openObjectEntry(repository.writer, objectID);
+    const found = await findEntry(repository.writer, root, '\ufffd');
     expect(found.size).toBe(2);
   });
 });
@@ -227,22 +245,30 @@ describe('a reference', () => {
   });
 
   it('may be any other object', async () => {
-    const { writer } = await repositoryWithSnapshots();
+    const { writer, objects } = await repositoryWithSnapshots();
+    objects.set(parseObjectID('Ixabcd'), encodeUtf8('123456'));
+    objects.set(parseObjectID('kabcd'), encodeUtf8('{}'));
     expect(await findSnapshotReference(writer, 'abcd')).toEqual({
       snapshots: [],
       objectID: 'abcd',
       path: '',
     });
-    expect(await findReferencedEntry(writer, 'Ixabcd')).toEqual(
-      entryOfObject(parseObjectID('Ixabcd')),
-    );
+    expect(await findReferencedEntry(writer, 'Ixabcd')).toMatchObject({ type: 'f', size: 6 });
     expect((await findReferencedEntry(writer, 'kabcd')).type).toBe('d');
   });
 
-  it('to nothing is refused', async () => {
-    const { writer } = await repositoryWithSnapshots();
-    await expect(findSnapshotReference(writer, 'no/such')).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-    });
+  it.each([
+    ['no/such', 'INVALID_ARGUMENT', '"no/such" does not begin with the ID of a snapshot or object'],
+    ['/no', 'INVALID_ARGUMENT', '"/no" does not begin with the ID of a snapshot or object'],
+    ['abcd/x', 'OBJECT_NOT_FOUND', 'the repository has no snapshot or object abcd'],
+    ['00ff/x', 'PATH_NOT_FOUND', '00ff is a file, not a directory'],
+    [`${FIRST_ID}/d/nope/x`, 'PATH_NOT_FOUND', `${FIRST_ID}/d has no "nope"`],
+    [`${FIRST_ID}//a/x`, 'PATH_NOT_FOUND', `${FIRST_ID}/a is a file, not a directory`],
+    [`${FIRST_ID}/a`, 'INVALID_ARGUMENT', `${FIRST_ID}/a is a file, not a directory`],
+    ['00ff', 'INVALID_ARGUMENT', '00ff is a file, not a directory'],
+  ])('%s to a directory is refused with %s', async (text, code, message) => {
+    const { writer, objects } = await repositoryWithSnapshots();
+    objects.set(parseObjectID('00ff'), encodeUtf8('a'));
+    await expect(findReferencedDirectory(writer, text)).rejects.toMatchObject({ code, message });
   });
 });

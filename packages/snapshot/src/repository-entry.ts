@@ -1,6 +1,8 @@
 import {
+  CorruptDataError,
   isDirectoryObjectID,
   LongshoreError,
+  objectReference,
   type AbortOptions,
   type ObjectID,
   type Repository,
@@ -49,31 +51,48 @@ export async function readDirectoryStream(
   return reader.read({ offset: 0, length: reader.length }, options);
 }
 
-/** The manifest of the directory that an entry stands for. CORRUPT_DATA if it stands for something else. */
+/** The manifest of a directory's entry. CORRUPT_DATA if it has no object, INVALID_ARGUMENT if it is no directory's. */
 export async function readEntryDirectory(
   repository: Repository,
   entry: DirEntry,
   options: ReadDirectoryOptions = {},
 ): Promise<DirManifest> {
-  if (entry.type !== 'd' || entry.objectID === undefined) {
-    throw new LongshoreError('CORRUPT_DATA', `entry ${JSON.stringify(entry.name)} is no directory`);
+  if (entry.type !== 'd') throw notADirectory(JSON.stringify(entry.name), entry);
+  if (entry.objectID === undefined) {
+    throw new CorruptDataError(`directory ${JSON.stringify(entry.name)} has no object`);
   }
   return readDirectory(repository, entry.objectID, options);
 }
 
-/** An entry for an object whose name and metadata are not known: a directory if its contents have prefix `k`. */
-export function entryOfObject(id: ObjectID): DirEntry {
-  const isDirectory = isDirectoryObjectID(id);
-  return {
-    name: '',
-    type: isDirectory ? 'd' : 'f',
-    mode: isDirectory ? 0o755 : 0o644,
-    size: 0,
-    mtime: 0n,
-    uid: 0,
-    gid: 0,
-    objectID: id,
-  };
+/** INVALID_ARGUMENT: says what stands where a directory was asked for. */
+export function notADirectory(name: string, { type }: DirEntry): LongshoreError {
+  const kind = type === 's' ? 'a symbolic link' : 'a file';
+  return new LongshoreError('INVALID_ARGUMENT', `${name} is ${kind}, not a directory`);
+}
+
+/**
+ * An entry for an object whose name and metadata are not known: a directory if its contents have prefix `k`, else a
+ * file as long as the object is. OBJECT_NOT_FOUND if no index knows its content.
+ */
+export async function openObjectEntry(
+  repository: Repository,
+  id: ObjectID,
+  options: AbortOptions = {},
+): Promise<DirEntry> {
+  if (repository.contents.contentInfo(objectReference(id).contentID) === undefined) {
+    throw new LongshoreError('OBJECT_NOT_FOUND', `the repository has no snapshot or object ${id}`, {
+      objectID: id,
+    });
+  }
+  const described = { name: '', mtime: 0n, uid: 0, gid: 0, objectID: id } as const;
+  if (isDirectoryObjectID(id)) return { ...described, type: 'd', mode: 0o755, size: 0 };
+  await using reader = await repository.openObject(id, options);
+  return { ...described, type: 'f', mode: 0o644, size: reader.length };
+}
+
+export interface FindEntryOptions extends ReadDirectoryOptions {
+  /** What messages call the root; default: nothing, so that paths in them begin with a slash. */
+  readonly rootName?: string;
 }
 
 /**
@@ -84,21 +103,24 @@ export async function findEntry(
   repository: Repository,
   root: DirEntry,
   path: string,
-  options: ReadDirectoryOptions = {},
+  options: FindEntryOptions = {},
 ): Promise<DirEntry> {
+  const { rootName = '' } = options;
   let entry = root;
   let reached = '';
   for (const name of path.split('/').filter((part) => part !== '')) {
-    if (entry.type !== 'd') throw pathNotFound(path, `${reached || '/'} is not a directory`);
+    const at = `${rootName}${reached}` || '/';
+    if (entry.type !== 'd') {
+      const { message } = notADirectory(at, entry);
+      throw new LongshoreError('PATH_NOT_FOUND', message, { path });
+    }
     const { entries } = await readEntryDirectory(repository, entry, options);
     const child = entries.findLast((candidate) => candidate.name === name);
+    if (child === undefined) {
+      throw new LongshoreError('PATH_NOT_FOUND', `${at} has no ${JSON.stringify(name)}`, { path });
+    }
     reached += `/${name}`;
-    if (child === undefined) throw pathNotFound(path, `there is no ${reached}`);
     entry = child;
   }
   return entry;
-}
-
-function pathNotFound(path: string, reason: string): LongshoreError {
-  return new LongshoreError('PATH_NOT_FOUND', `path ${JSON.stringify(path)}: ${reason}`, { path });
 }

@@ -7,7 +7,7 @@ import {
   type Repository,
 } from '@longshore/repo';
 import type { DirEntry } from './dir-manifest.ts';
-import { entryOfObject, findEntry } from './repository-entry.ts';
+import { findEntry, notADirectory, openObjectEntry } from './repository-entry.ts';
 import { compareSnapshotTimes, type SnapshotManifest } from './snapshot-manifest.ts';
 import { listSnapshots } from './snapshot-store.ts';
 
@@ -34,7 +34,7 @@ export async function findSnapshotReference(
   const all = await listSnapshots(repository, undefined, options);
   const byID = all.find((snapshot) => snapshot.id === id);
   if (byID !== undefined) return { snapshots: [byID], objectID: undefined, path };
-  const objectID = parseReferencedObject(id);
+  const objectID = parseReferencedObject(id, text);
   const snapshots = all
     .filter(({ rootEntry }) => rootEntry?.objectID === objectID)
     .sort(compareSnapshotTimes);
@@ -57,21 +57,22 @@ function directoryNamed(id: string): ObjectID | undefined {
   }
 }
 
-function parseReferencedObject(id: string): ObjectID {
+function parseReferencedObject(id: string, text: string): ObjectID {
   try {
     return parseObjectID(id);
   } catch (cause) {
     throw new LongshoreError(
       'INVALID_ARGUMENT',
-      `${JSON.stringify(id)} is neither the ID of a snapshot nor that of an object`,
-      { cause },
+      `${JSON.stringify(text)} does not begin with the ID of a snapshot or object`,
+      { cause, field: 'reference' },
     );
   }
 }
 
 /**
  * The entry that a reference names. Among several snapshots with one root object the latest gives the root's
- * metadata. PATH_NOT_FOUND if the path or the snapshot's root is missing.
+ * metadata. PATH_NOT_FOUND if the path or the snapshot's root is missing, OBJECT_NOT_FOUND if there is no such snapshot
+ * or object.
  */
 export async function findReferencedEntry(
   repository: Repository,
@@ -82,12 +83,27 @@ export async function findReferencedEntry(
   const directory = directoryNamed(named.id);
   // What lies below a directory is the same whichever snapshots have it: the manifests need not be read.
   if (directory !== undefined && /[^/]/.test(named.path)) {
-    return findEntry(repository, entryOfObject(directory), named.path, options);
+    const root = await openObjectEntry(repository, directory, options);
+    return findEntry(repository, root, named.path, { ...options, rootName: named.id });
   }
   const { snapshots, objectID, path } = await findSnapshotReference(repository, text, options);
-  const root = snapshots.at(-1)?.rootEntry ?? (objectID && entryOfObject(objectID));
+  const root =
+    snapshots.at(-1)?.rootEntry ??
+    (objectID && (await openObjectEntry(repository, objectID, options)));
   if (root === undefined) {
     throw new LongshoreError('PATH_NOT_FOUND', `snapshot ${text} has no root`, { path });
   }
-  return findEntry(repository, root, path, options);
+  const rootName = text.slice(0, text.length - path.length).replace(/[/\\]$/, '');
+  return findEntry(repository, root, path, { ...options, rootName });
+}
+
+/** As {@link findReferencedEntry}; INVALID_ARGUMENT if what it names is no directory. */
+export async function findReferencedDirectory(
+  repository: Repository,
+  text: string,
+  options: AbortOptions = {},
+): Promise<DirEntry> {
+  const entry = await findReferencedEntry(repository, text, options);
+  if (entry.type !== 'd') throw notADirectory(text, entry);
+  return entry;
 }

@@ -20,12 +20,19 @@ export const command: Command = defineCommand({
       context.print(`${folder}\n`);
       return;
     }
+    let isEmpty = true;
     for (const part of CACHE_PARTS.toSorted()) {
       const size = await sizeOf(join(folder, part), context.signal);
       if (size === undefined) continue;
+      isEmpty = false;
       const limits = limitsOf(part, caching);
       context.print(
         `${join(folder, part)}: ${size.files} files ${formatBytes(size.bytes)}${limits}\n`,
+      );
+    }
+    if (isEmpty) {
+      context.log.info(
+        `${folder} is empty. longshore keeps no cache of a repository in a folder of this machine.`,
       );
     }
   },

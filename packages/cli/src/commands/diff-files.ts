@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Repository } from '@longshore/repo';
 import { checkEntryName, type Difference, type DirEntry } from '@longshore/snapshot';
+import { makeFolders } from '../config/make-folders.ts';
 import type { CommandContext } from '../context.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 
@@ -68,7 +69,7 @@ export class FileComparison implements AsyncDisposable {
     for (const name of path.split('/')) checkEntryName(name, path);
     const { signal } = this.#context;
     const target = join(this.#folder, side, path);
-    await mkdir(dirname(target), { recursive: true });
+    makeFolders(dirname(target));
     await using reader = await this.#repository.openObject(entry.objectID, { signal });
     await pipeline(
       Readable.from(reader.stream({ signal })),

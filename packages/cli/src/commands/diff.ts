@@ -1,13 +1,8 @@
-import {
-  LongshoreError,
-  formatGoTime,
-  type EpochNanoseconds,
-  type Repository,
-} from '@longshore/repo';
+import { formatGoTime, type EpochNanoseconds, type Repository } from '@longshore/repo';
 import {
   countDifference,
   diffEntries,
-  findReferencedEntry,
+  findReferencedDirectory,
   findSnapshotReference,
   listedEntry,
   newDiffStats,
@@ -44,7 +39,6 @@ export const command: Command = defineCommand({
     await withRepository(context, async ({ repository }) => {
       const before = await comparedEntry(repository, args['object-path1'], signal);
       const after = await comparedEntry(repository, args['object-path2'], signal);
-      checkKinds(before, after);
       const stats = newDiffStats();
       await using files = flags.files
         ? await FileComparison.start(context, repository, flags['diff-command'])
@@ -67,14 +61,9 @@ async function comparedEntry(
   reference: string,
   signal: AbortSignal,
 ): Promise<DirEntry> {
-  const entry = await findReferencedEntry(repository, reference, { signal });
+  const entry = await findReferencedDirectory(repository, reference, { signal });
   const { path } = await findSnapshotReference(repository, reference, { signal });
   return path.replaceAll('/', '') === '' ? entry : listedEntry(entry);
-}
-
-function checkKinds(before: DirEntry, after: DirEntry): void {
-  if (before.type === 'd' && after.type === 'd') return;
-  throw new LongshoreError('INVALID_ARGUMENT', 'diff compares two folders, not files');
 }
 
 const FIELD_NAMES: Readonly<Record<ComparedField, string>> = {

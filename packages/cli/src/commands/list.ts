@@ -1,5 +1,5 @@
 import type { Repository } from '@longshore/repo';
-import { findReferencedEntry, readEntryDirectory, type DirEntry } from '@longshore/snapshot';
+import { findReferencedDirectory, readEntryDirectory, type DirEntry } from '@longshore/snapshot';
 import { withRepository } from '../connection/with-repository.ts';
 import type { CommandContext } from '../context.ts';
 import { defineCommand, requiredArgument, type Command } from '../grammar/command.ts';
@@ -33,7 +33,7 @@ export const command: Command = defineCommand({
     const path = args['object-path'];
     await withRepository(context, async ({ repository }) => {
       const { signal } = context;
-      const root = await findReferencedEntry(repository, path, { signal });
+      const root = await findReferencedDirectory(repository, path, { signal });
       const prefix = flags.long ? '' : path.endsWith('/') ? path : `${path}/`;
       await listFolder(context, repository, root, flags, prefix);
     });

@@ -4,7 +4,7 @@ import { createSystemClock, describeError, LongshoreError, type Repository } fro
 import {
   DEFAULT_MAX_CACHED_DIRECTORIES,
   DEFAULT_MAX_CACHED_ENTRIES,
-  findReferencedEntry,
+  findReferencedDirectory,
   mountAllSources,
   mountEntry,
   type MountedDirectory,
@@ -151,7 +151,11 @@ async function mountRoot(
     },
   };
   if (path === 'all') return mountAllSources(repository, options);
-  return mountEntry(repository, await findReferencedEntry(repository, path, { signal }), options);
+  return mountEntry(
+    repository,
+    await findReferencedDirectory(repository, path, { signal }),
+    options,
+  );
 }
 
 /** Until it is interrupted. */

@@ -17,6 +17,27 @@ function scheduled(
   return changePolicy({ ...EMPTY_POLICY, scheduling }, flags).policy.scheduling;
 }
 
+describe('what a policy inherits', () => {
+  const { inherit, compression, 'metadata-compression': metadata } = POLICY_SETTING_FLAGS;
+
+  it('is said by a value of its own, of which the last counts', () => {
+    expect(inherit.isBoolean).toBe(false);
+    expect(inherit.resolve(['true', 'false'])).toEqual([true, false]);
+    expect(() => inherit.resolve(['maybe'])).toThrow(UsageError);
+  });
+
+  it('is no compression that nobody writes any more', () => {
+    for (const each of [compression, metadata]) {
+      expect(() => each.resolve(['lz4'])).toThrow('neither Kopia nor longshore writes it');
+      expect(each.resolve(['zstd'])).toBe('zstd');
+      expect(each.resolve(['inherit'])).toBe('inherit');
+    }
+    expect(() => POLICY_SETTING_FLAGS['ignore-cache-dirs'].resolve(['maybe'])).toThrow(
+      'must be one of true, false, inherit',
+    );
+  });
+});
+
 describe('a schedule from flags', () => {
   it('has an interval in seconds, which 0 takes out', () => {
     expect(scheduled({ 'snapshot-interval': '1h30m' })).toEqual({ intervalSeconds: 5400 });

@@ -1,7 +1,15 @@
 import { SPLITTER_NAMES } from '@longshore/chunker';
 import { COMPRESSION_HEADER_IDS } from '@longshore/repo';
 import { isCronExpression, parseCronExpression, type Policy } from '@longshore/snapshot';
-import { flag, optionalFlag, valueFlag, type Flags, type FlagValues } from '../grammar/flag.ts';
+import {
+  flag,
+  listFlag,
+  optionalFlag,
+  parseBoolean,
+  valueFlag,
+  type Flags,
+  type FlagValues,
+} from '../grammar/flag.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { duration, oneOf, parseInteger, parseOneOf, text, texts } from '../grammar/value-flags.ts';
 import { ACTION_FLAGS, actionChanges } from './policy-actions.ts';
@@ -20,7 +28,9 @@ function settingFlag<T>(parse: (text: string) => T): ReturnType<typeof valueFlag
 }
 
 const wholeNumber = settingFlag(parseInteger);
-const trueOrFalse = settingFlag((given) => parseOneOf(['true', 'false'], given) === 'true');
+const trueOrFalse = settingFlag(
+  (given) => parseOneOf(['true', 'false', 'inherit'], given) === 'true',
+);
 const logDetail = settingFlag((given) => {
   const level = parseInteger(given);
   if (level >= 0 && level <= 10) return level;
@@ -31,9 +41,19 @@ const COMPRESSORS = Object.keys(COMPRESSION_HEADER_IDS)
   .filter((name) => name !== 'lz4')
   .sort();
 
+/** What can be compressed anew. Kopia takes lz4 for a policy and then fails on each file. */
+function compressor(given: string): string {
+  if (given === 'lz4') {
+    throw new UsageError('lz4 can only be read: neither Kopia nor longshore writes it any more');
+  }
+  return parseOneOf(['inherit', 'none', ...COMPRESSORS], given);
+}
+
 /** Everything that `policy set` can change. */
 export const POLICY_SETTING_FLAGS = {
-  inherit: optionalFlag('Inherit settings from the policies above.'),
+  inherit: listFlag(parseBoolean)('Whether to inherit settings from the policies above.', {
+    placeholder: 'BOOL',
+  }),
   'keep-latest': wholeNumber('How many of the latest snapshots to keep.', { placeholder: 'N' }),
   'keep-hourly': wholeNumber('How many hourly snapshots to keep.', { placeholder: 'N' }),
   'keep-daily': wholeNumber('How many daily snapshots to keep.', { placeholder: 'N' }),
@@ -55,7 +75,7 @@ export const POLICY_SETTING_FLAGS = {
   'ignore-file-errors': trueOrFalse('Files that cannot be read are no failure.'),
   'ignore-dir-errors': trueOrFalse('Folders that cannot be read are no failure.'),
   'ignore-unknown-types': trueOrFalse('Devices, sockets and the like are no failure.'),
-  compression: oneOf(['inherit', 'none', ...COMPRESSORS])('Compression of files.'),
+  compression: valueFlag(compressor)('Compression of files.'),
   'compression-min-size': wholeNumber('Do not compress files of fewer bytes.'),
   'compression-max-size': wholeNumber('Do not compress files of more bytes.'),
   'add-only-compress': texts('Compress files with this extension.', { placeholder: 'PATTERN' }),
@@ -66,7 +86,7 @@ export const POLICY_SETTING_FLAGS = {
   }),
   'remove-never-compress': texts('Take this extension out.', { placeholder: 'PATTERN' }),
   'clear-never-compress': flag('Take all such extensions out.'),
-  'metadata-compression': oneOf(['inherit', 'none', ...COMPRESSORS])('Compression of metadata.'),
+  'metadata-compression': valueFlag(compressor)('Compression of metadata.'),
   splitter: oneOf(['inherit', ...SPLITTER_NAMES])('Where files are cut into contents.'),
   'max-parallel-file-reads': wholeNumber('Files read at once.'),
   'max-parallel-snapshots': wholeNumber('Sources that a server backs up at once.'),
@@ -122,7 +142,8 @@ export function changePolicy(
     const level = SHADOW_COPY_LEVELS.indexOf(shadowCopy);
     edit.set('osSnapshots.volumeShadowCopy.enable', level < 0 ? 'inherit' : level);
   }
-  if (flags.inherit !== undefined) edit.set('noParent', !flags.inherit);
+  const inherits = flags.inherit.at(-1);
+  if (inherits !== undefined) edit.set('noParent', !inherits);
   return edit.result();
 }
 

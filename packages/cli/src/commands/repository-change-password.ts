@@ -1,5 +1,5 @@
 import { changePassword, createSystemClock } from '@longshore/repo';
-import { newPassword } from '../config/ask-password.ts';
+import { replacementPassword } from '../config/ask-password.ts';
 import { loadPassword, savePassword } from '../config/password-file.ts';
 import { forgetKopiaFormatCache } from '../config/kopia-format-cache.ts';
 import { withWritableRepository } from '../connection/with-repository.ts';
@@ -12,7 +12,7 @@ export const command: Command = defineCommand({
   args: {},
   async run(context, { flags }) {
     await withWritableRepository(context, async ({ repository, storage, config }) => {
-      const password = await newPassword(context, flags['new-password'] ?? '');
+      const password = await replacementPassword(context, flags['new-password']);
       await changePassword(repository.formatManager, password, {
         storage,
         clock: createSystemClock(),

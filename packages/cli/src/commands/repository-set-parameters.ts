@@ -57,7 +57,10 @@ export const command: Command = defineCommand({
     await withWritableRepository(context, async ({ repository, storage, config }) => {
       const { blobConfiguration: current } = repository.formatManager;
       const changes = changesOf(flags, current);
-      if (Object.keys(changes).length === 0) throw new UsageError('no change was asked for');
+      if (Object.keys(changes).length === 0) {
+        context.log.info('No change was asked for.');
+        return;
+      }
       if (changes.retention !== undefined) {
         const parameters = await loadMaintenanceParameters(repository, { signal: context.signal });
         checkLockExtension(parameters, changes.retention);

@@ -197,11 +197,9 @@ async function restoreTask(
 function refuseMissing({ contents }: Repository, { objectID }: DirEntry): void {
   if (objectID === undefined) return;
   if (contents.contentInfo(objectReference(objectID).contentID) !== undefined) return;
-  throw new LongshoreError(
-    'OBJECT_NOT_FOUND',
-    `the repository has no object ${objectID}; "longshore snapshot list -a" shows what there is`,
-    { objectID },
-  );
+  throw new LongshoreError('OBJECT_NOT_FOUND', `the repository has no object ${objectID}`, {
+    objectID,
+  });
 }
 
 function outputOptions({ log }: CommandContext, flags: RestoreFlags): LocalOutputOptions {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describeError, writeSession, type Repository } from '@longshore/repo';
 import {
@@ -46,6 +47,7 @@ export const command: Command = defineCommand({
     context.handleStop();
     const given = expandHome(flags['source-config'], context.env);
     const configFile = resolve(context.workingDirectory, given);
+    if (!existsSync(configFile)) throw new UsageError(`--source-config: there is no ${configFile}`);
     await withWritableRepository(
       context,
       (to) =>

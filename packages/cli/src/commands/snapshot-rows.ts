@@ -34,7 +34,7 @@ export async function printSnapshotRows(
   path: string | undefined,
 ): Promise<void> {
   const rows: Row[] = [];
-  let previousSize = 0;
+  let previousSize: number | undefined;
   for await (const item of listed) {
     const { snapshot, reasons } = item;
     if (snapshot.incomplete !== undefined && !flags.incomplete) continue;
@@ -88,11 +88,11 @@ function fieldsOf(
   { snapshot, storageStats }: ListedSnapshot,
   entry: DirEntry,
   flags: SnapshotListFlags,
-  previousSize: number,
+  previousSize: number | undefined,
 ): readonly string[] {
   const { summary } = entry;
   const size = summary?.size ?? entry.size;
-  const delta = size - previousSize;
+  const delta = previousSize === undefined ? 0 : size - previousSize;
   const added = storageStats?.newData;
   return [
     ...(snapshot.incomplete === undefined ? [] : [`incomplete:${snapshot.incomplete}`]),

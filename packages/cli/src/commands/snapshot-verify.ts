@@ -1,11 +1,12 @@
 import { describeError, LongshoreError, parseObjectID } from '@longshore/repo';
 import {
-  entryOfObject,
+  findReferencedDirectory,
   findReferencedEntry,
   findSnapshotReference,
   formatSource,
   listSnapshots,
   verifySnapshots,
+  type DirEntry,
   type SnapshotManifest,
   type VerifyResult,
   type VerifyRoot,
@@ -56,7 +57,9 @@ export const command: Command = defineCommand({
     await withRepository(
       context,
       async (connection) => {
-        const roots = await rootsOf(context, connection, args['snapshot-ids'], flags);
+        const snapshots = await snapshotRoots(context, connection, args['snapshot-ids'], flags);
+        const objects = await objectRoots(context, connection, flags);
+        const roots = [...snapshots, ...objects];
         const result = await verifySnapshots(connection.repository, roots, {
           signal: context.signal,
           ...readLimit(connection.repository),
@@ -78,7 +81,7 @@ export const command: Command = defineCommand({
         context.progress.clear();
         if (flags.json) {
           printJSON(context, flags, {
-            ...resultJSON(result, roots),
+            ...resultJSON(result, snapshots),
             ...requestsJSON(context.requests.counts),
           });
         } else context.log.info(summaryLine(result));
@@ -92,13 +95,18 @@ export const command: Command = defineCommand({
   },
 });
 
-/** Everything that was asked for; all snapshots if nothing was. */
-async function rootsOf(
+interface SnapshotRoot {
+  readonly name: string;
+  readonly entry: DirEntry;
+}
+
+/** The snapshots that were asked for; all if nothing was. */
+async function snapshotRoots(
   context: CommandContext,
   { repository, identity }: Connection,
   ids: readonly string[],
   flags: VerifyFlags,
-): Promise<readonly VerifyRoot[]> {
+): Promise<readonly SnapshotRoot[]> {
   const { signal } = context;
   const { sources, 'directory-id': directories, 'file-id': files } = flags;
   const snapshots: SnapshotManifest[] = [];
@@ -119,16 +127,33 @@ async function rootsOf(
   if (sources.length + ids.length + directories.length + files.length === 0) {
     snapshots.push(...(await listSnapshots(repository, undefined, { signal })));
   }
-  const roots: VerifyRoot[] = snapshots.flatMap(({ source, startTime, rootEntry }) =>
+  return snapshots.flatMap(({ source, startTime, rootEntry }) =>
     rootEntry === undefined
       ? []
       : [{ name: `${formatSource(source)}@${context.times.show(startTime)}`, entry: rootEntry }],
   );
-  for (const name of [...directories, ...files]) {
-    const entry = name.includes('/')
-      ? await findReferencedEntry(repository, name, { signal })
-      : entryOfObject(parseObjectID(name));
-    roots.push({ name, entry });
+}
+
+/** What was named by the ID of an object. As in Kopia --file-id may name a folder, --directory-id no file. */
+async function objectRoots(
+  { signal }: CommandContext,
+  { repository }: Connection,
+  { 'directory-id': directories, 'file-id': files }: VerifyFlags,
+): Promise<readonly VerifyRoot[]> {
+  const roots: VerifyRoot[] = [];
+  for (const name of directories) {
+    roots.push(
+      name.includes('/')
+        ? { name, entry: await findReferencedDirectory(repository, name, { signal }) }
+        : { name, objectID: parseObjectID(name), type: 'd' },
+    );
+  }
+  for (const name of files) {
+    roots.push(
+      name.includes('/')
+        ? { name, entry: await findReferencedEntry(repository, name, { signal }) }
+        : { name, objectID: parseObjectID(name) },
+    );
   }
   return roots;
 }
@@ -141,11 +166,12 @@ function summaryLine(result: VerifyResult): string {
   );
 }
 
-/** Kopia's members. */
-function resultJSON(result: VerifyResult, roots: readonly VerifyRoot[]): object {
+/** Kopia's members. As there, only the summaries of folders say what is expected. */
+function resultJSON(result: VerifyResult, snapshots: readonly SnapshotRoot[]): object {
   const expected = { objects: 0, files: 0, bytes: 0 };
-  for (const { entry } of roots) {
-    const { files = 0, dirs = 0, symlinks = 0, size = 0 } = entry.summary ?? {};
+  for (const { entry } of snapshots) {
+    if (entry.type !== 'd' || entry.summary === undefined) continue;
+    const { files, dirs, symlinks, size } = entry.summary;
     expected.objects += files + dirs + symlinks;
     expected.files += files;
     expected.bytes += size;

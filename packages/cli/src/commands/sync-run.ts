@@ -28,7 +28,9 @@ export async function runSync(
   const { log, progress, signal } = context;
   await withRepository(context, async ({ repository, storage }) => {
     const formatVersion = repository.formatManager.current().version;
-    await using destination = await openStorage(context, target, { create: { formatVersion } });
+    await using destination = await openStorage(context, target, {
+      create: { formatVersion, inExistingFolder: true },
+    });
     log.info(`Synchronizing repositories:\n  Source:      ${storage.displayName}`);
     log.info(`  Destination: ${destination.displayName}`);
     const report = new SyncReport(context);

@@ -3,6 +3,7 @@ import type { CommandContext } from '../context.ts';
 import { loadPassword } from './password-file.ts';
 
 const MAX_PASSWORD_LENGTH = 4096;
+const GIVEN = 'set KOPIA_PASSWORD, give --password';
 
 /** From `--password` or its variable, else the file beside the configuration, else the terminal. */
 export async function existingPassword(
@@ -12,18 +13,27 @@ export async function existingPassword(
   const given = givenPassword(context);
   if (given !== undefined) return given;
   const persisted = usePersisted ? loadPassword(context.configFile) : undefined;
-  return persisted ?? askOnTerminal(context, 'Password of the repository: ');
+  return persisted ?? askOnTerminal(context, 'Password of the repository: ', GIVEN);
 }
 
-/** Asked for twice where it has to be typed. */
-export async function newPassword(
+/** Of a new repository: asked for twice where it has to be typed. */
+export async function newPassword(context: CommandContext): Promise<string> {
+  return givenPassword(context) ?? askTwice(context, GIVEN);
+}
+
+/** Instead of the one that the repository has. */
+export async function replacementPassword(
   context: CommandContext,
-  given: string | undefined = givenPassword(context),
+  given: string | undefined,
 ): Promise<string> {
   if (given !== undefined && given !== '') return given;
+  return askTwice(context, 'set KOPIA_NEW_PASSWORD, give --new-password');
+}
+
+async function askTwice(context: CommandContext, otherWays: string): Promise<string> {
   for (;;) {
-    const first = await askOnTerminal(context, 'New password of the repository: ');
-    const second = await askOnTerminal(context, 'The same password again: ');
+    const first = await askOnTerminal(context, 'New password of the repository: ', otherWays);
+    const second = await askOnTerminal(context, 'The same password again: ', otherWays);
     if (first === second) return first;
     context.log.warning('The two passwords differ.');
   }
@@ -35,12 +45,17 @@ function givenPassword({ flags }: CommandContext): string | undefined {
   return given === '' ? undefined : given.trim();
 }
 
-async function askOnTerminal(context: CommandContext, prompt: string): Promise<string> {
+/** `otherWays`: how to give it without a terminal. */
+async function askOnTerminal(
+  context: CommandContext,
+  prompt: string,
+  otherWays: string,
+): Promise<string> {
   const { stdin } = context;
   if (stdin.isTTY !== true || !('setRawMode' in stdin)) {
     throw new LongshoreError(
       'INVALID_ARGUMENT',
-      'no password: set KOPIA_PASSWORD, give --password, or run this on a terminal',
+      `no password: ${otherWays}, or run this on a terminal`,
     );
   }
   return readHidden(stdin as NodeJS.ReadStream, prompt, context.signal);

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -14,6 +13,7 @@ import { describeError, encodeGoJSON, LongshoreError, parseGoJSON } from '@longs
 import { indentJSON } from '../output/indent-json.ts';
 import { defaultIdentity } from './client-identity.ts';
 import { errnoOf } from './errno.ts';
+import { makeFolders } from './make-folders.ts';
 import {
   connectionConfigJSON,
   DEFAULT_FORMAT_CACHE_DURATION,
@@ -52,7 +52,7 @@ export function saveConfigFile(path: string, config: ConnectionConfig): void {
 export function writePrivateFile(path: string, text: string): void {
   const temporary = `${path}.tmp.${randomBytes(6).toString('hex')}`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(path));
     const file = openSync(temporary, 'wx', 0o600);
     try {
       writeSync(file, text);

@@ -39,8 +39,14 @@ export function saveConnection(
     caching,
     client: clientConfig(flags, `Repository in ${displayName}`),
   });
-  if (context.flags['persist-credentials']) savePassword(context.configFile, password);
-  else removePassword(context.configFile);
+  if (context.flags['persist-credentials']) {
+    savePassword(context.configFile, password);
+    if (context.flags['use-keyring']) {
+      context.log.warning(
+        'longshore uses no key ring: the password is kept in a file beside the configuration.',
+      );
+    }
+  } else removePassword(context.configFile);
   context.log.info('Connected to repository.');
 }
 

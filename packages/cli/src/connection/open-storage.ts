@@ -23,6 +23,8 @@ const FIRST_SHOWN_ATTEMPT = 3;
 /** A new repository's storage may have to be made, in a layout that its format's readers know. */
 export interface NewStorage {
   readonly formatVersion: number;
+  /** A folder is not made: where a disk is not mounted, the copy would fill the one below. */
+  readonly inExistingFolder?: boolean;
 }
 
 /** Opens what a configuration names: throttled, traced to the log, with calls that failed for a moment repeated. */
@@ -72,7 +74,7 @@ async function openPlain(
     case 'filesystem': {
       const opened = await openFilesystemStorage({
         ...filesystemSettings(config),
-        ...(create === undefined ? {} : { create: true }),
+        ...(create && { create: create.inExistingFolder === true ? 'in-existing-folder' : true }),
         ...(create?.formatVersion === 1 && !Array.isArray(config['dirShards'])
           ? { dirShards: [3, 3] }
           : {}),

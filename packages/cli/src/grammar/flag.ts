@@ -1,4 +1,4 @@
-import { UsageError } from './usage-error.ts';
+import { UnsupportedUsageError, UsageError } from './usage-error.ts';
 
 /** What can be said about any flag. */
 export interface FlagOptions {
@@ -129,7 +129,7 @@ export function refusedFlag(
     defaultText: undefined,
     resolve: (texts) => {
       const asked = texts.find((text) => !except.includes(text));
-      if (asked !== undefined) throw new UsageError('is not supported by longshore');
+      if (asked !== undefined) throw new UnsupportedUsageError('is not supported by longshore');
       return undefined;
     },
   };

@@ -9,17 +9,19 @@ const UNITS: Readonly<Record<string, bigint>> = {
   s: 1_000_000_000n,
   m: 60_000_000_000n,
   h: 3_600_000_000_000n,
+  d: 86_400_000_000_000n,
+  w: 604_800_000_000_000n,
 };
 
-/** Nanoseconds of a duration as Go writes it: `1h30m`, `1.5s`, `-2m`, `0`. */
+/** Nanoseconds of a duration as Go writes it: `1h30m`, `1.5s`, `-2m`, `0`. As in Kopia's flags also days and weeks. */
 export function parseGoDuration(given: string): bigint {
-  const match = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(given);
+  const match = /^([+-]?)((?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d|w))+|0)$/.exec(given);
   if (match === null) {
     throw new UsageError(`needs a duration such as 1h30m, not ${JSON.stringify(given)}`);
   }
   let nanoseconds = 0n;
   for (const [, whole = '', fraction = '', unit = ''] of match[2]!.matchAll(
-    /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/g,
+    /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h|d|w)/g,
   )) {
     const scale = UNITS[unit] ?? 0n;
     nanoseconds += BigInt(whole || '0') * scale;

@@ -170,6 +170,15 @@ describe('a command line', () => {
     expect(await failure('thing list --max-results -1')).toContain('--max-results needs a value');
   });
 
+  it('refuses commands that are known to be missing, and says why', async () => {
+    const refused = [{ commands: /^thing (?:b2|gcs)$/, why: 'it is not' }];
+    const options = { root, globalFlags, env: {}, refused };
+    await expect(parseCommandLine(['things', 'gcs', '--bucket=x'], options)).rejects.toMatchObject({
+      name: 'UnsupportedUsageError',
+      message: 'thing gcs is not supported by longshore: it is not',
+    });
+  });
+
   it('refuses by name what Kopia has and longshore lacks, unless nothing is asked for', async () => {
     expect(await failure('thing list --not-here=1')).toBe(
       '--not-here is not supported by longshore',

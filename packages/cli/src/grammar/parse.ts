@@ -2,7 +2,7 @@ import type { Command, CommandInput } from './command.ts';
 import { findChild, type CommandGroup } from './command-tree.ts';
 import type { Flag, Flags } from './flag.ts';
 import { nearestWord } from './nearest-word.ts';
-import { UsageError } from './usage-error.ts';
+import { UnsupportedUsageError, UsageError } from './usage-error.ts';
 
 /** A command line that was understood. */
 export interface ParsedLine {
@@ -22,6 +22,8 @@ export interface ParseOptions {
   readonly root: CommandGroup;
   readonly globalFlags: Flags;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Commands that are known to be missing, and the reason. */
+  readonly refused?: readonly { readonly commands: RegExp; readonly why: string }[];
 }
 
 /**
@@ -168,8 +170,11 @@ class LineParser {
     try {
       return flag.resolve(texts);
     } catch (error) {
+      if (error instanceof UnsupportedUsageError) {
+        throw new UnsupportedUsageError(`${origin} ${error.message}`);
+      }
       if (!(error instanceof UsageError)) throw error;
-      throw new UsageError(`${origin} ${error.message}${flag.refused ? '' : this.#seeHelp()}`);
+      throw new UsageError(`${origin} ${error.message}${this.#seeHelp()}`);
     }
   }
 
@@ -200,6 +205,11 @@ class LineParser {
   }
 
   #unknownCommand(word: string): UsageError {
+    const path = [...this.#path, word].join(' ');
+    const refused = this.#options.refused?.find(({ commands }) => commands.test(path));
+    if (refused !== undefined) {
+      return new UnsupportedUsageError(`${path} is not supported by longshore: ${refused.why}`);
+    }
     const names = this.#group.children.map(({ name }) => name);
     const where = this.#path.length === 0 ? '' : ` of ${this.#shownPath()}`;
     return new UsageError(

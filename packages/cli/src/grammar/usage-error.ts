@@ -5,3 +5,11 @@ export class UsageError extends Error {
     this.name = 'UsageError';
   }
 }
+
+/** It asks for what Kopia has and longshore lacks. */
+export class UnsupportedUsageError extends UsageError {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UnsupportedUsageError';
+  }
+}

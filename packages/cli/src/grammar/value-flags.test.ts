@@ -14,12 +14,14 @@ describe('a duration', () => {
     ['1us', 1_000n, '1µs'],
     ['7ns', 7n, '7ns'],
     ['.5h', 1_800_000_000_000n, '30m0s'],
+    ['2d12h', 216_000_000_000_000n, '60h0m0s'],
+    ['1.5w', 907_200_000_000_000n, '252h0m0s'],
   ])('%s is read and written as Go does', (text, nanoseconds, written) => {
     expect(parseGoDuration(text)).toBe(nanoseconds);
     expect(formatGoDuration(nanoseconds)).toBe(written);
   });
 
-  it.each(['', '1', 'h', '1x', '1h 2m', '1.2.3s'])('%j is none', (text) => {
+  it.each(['', '1', 'h', '1x', '1h 2m', '1.2.3s', '1D', '1y'])('%j is none', (text) => {
     expect(() => parseGoDuration(text)).toThrow('needs a duration');
   });
 });

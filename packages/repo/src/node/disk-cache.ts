@@ -6,19 +6,11 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import {
-  access,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  rm,
-  stat,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { access, open, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ContentCache } from '../content/content-cache.ts';
+import { errnoCode } from './filesystem-errors.ts';
+import { makeDirectories } from './make-directories.ts';
 
 export interface DiskCacheOptions {
   /** Made when needed. Several processes may share it if their key is the same. */
@@ -157,9 +149,13 @@ class FileCache implements DiskCache {
 
   async #write(path: string, parts: readonly Uint8Array[]): Promise<void> {
     const temporary = `${path}.tmp.${randomBytes(8).toString('hex')}`;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const write = (): Promise<void> => writeFile(temporary, parts, { flag: 'wx', mode: 0o600 });
     try {
-      await writeFile(temporary, parts, { flag: 'wx', mode: 0o600 });
+      await write().catch(async (error: unknown) => {
+        if (errnoCode(error) !== 'ENOENT') throw error;
+        await makeDirectories(dirname(path), { mode: 0o700 });
+        await write();
+      });
       await rename(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });

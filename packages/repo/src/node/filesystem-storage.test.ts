@@ -287,8 +287,11 @@ describe('failures', () => {
   it('say when the root is missing or no folder', async () => {
     const path = join(root, 'missing');
     await expect(openFilesystemStorage({ path })).rejects.toMatchObject({
-      code: 'PATH_NOT_FOUND',
-      message: expect.stringContaining(path) as string,
+      code: 'STORAGE_FAILED',
+      message: `there is no repository folder ${path}; check the path, and that its disk is mounted`,
+    });
+    await expect(create({ path, create: 'in-existing-folder' })).rejects.toMatchObject({
+      code: 'STORAGE_FAILED',
     });
     await fs.writeFile(path, '');
     await expect(openFilesystemStorage({ path })).rejects.toThrow(/not a folder/);
@@ -299,7 +302,7 @@ describe('failures', () => {
     const storage = await create();
     await storage.putBlob(pack, data);
     await fs.rename(root, `${root}-away`);
-    const gone = { code: 'PATH_NOT_FOUND' };
+    const gone = { code: 'STORAGE_FAILED', retryable: false };
     try {
       await expect(storage.getBlob(pack)).rejects.toMatchObject(gone);
       await expect(storage.getMetadata(pack)).rejects.toMatchObject(gone);

@@ -25,6 +25,7 @@ import { DirectWriter } from './direct-write.ts';
 import { makeDurableDirectory, syncDirectory, writeDurableFile } from './durable-file.ts';
 import type { FileOwner } from './durable-file.ts';
 import { errnoCode, filesystemError } from './filesystem-errors.ts';
+import { makeDirectories } from './make-directories.ts';
 import { roomFor } from './room.ts';
 import { ShardsFile } from './shards-file.ts';
 
@@ -32,10 +33,10 @@ import { ShardsFile } from './shards-file.ts';
 export interface FilesystemStorageOptions {
   readonly path: string;
   /**
-   * For a new repository: makes the folder if it is missing, and shards by [1, 3] unless `dirShards` says
-   * otherwise. An existing folder and its `.shards` are taken as they are.
+   * For a new repository: makes the folder if it is missing, unless it must exist, and shards by [1, 3] unless
+   * `dirShards` says otherwise. An existing folder and its `.shards` are taken as they are.
    */
-  readonly create?: boolean;
+  readonly create?: boolean | 'in-existing-folder';
   /** Used if the folder has no `.shards`; default [3, 3], as in Kopia. */
   readonly dirShards?: readonly number[];
   /** All blobs in one folder: the same as `dirShards: []`. */
@@ -55,7 +56,7 @@ const LIST_BATCH = 64;
 const READ_SIZE = 4 * 1024 * 1024;
 
 /**
- * Opens a folder, local or mounted, as storage. PATH_NOT_FOUND if it is missing and `create` is not set;
+ * Opens a folder, local or mounted, as storage. STORAGE_FAILED if it is missing and not to be made;
  * INVALID_ARGUMENT if it is not a folder or the options contradict each other.
  */
 export async function openFilesystemStorage(
@@ -70,7 +71,7 @@ export async function openFilesystemStorage(
   }
   const root = resolve(options.path);
   const storage = new FilesystemStorage(root, options);
-  if (options.create) await makeRoot(root, storage.folderOptions);
+  if (options.create === true) await makeRoot(root, storage.folderOptions);
   await checkRoot(root);
   return storage;
 }
@@ -96,7 +97,7 @@ class FilesystemStorage implements BlobStorage {
     this.#shards = new ShardsFile({
       root,
       dirShards: options.flat ? [] : options.dirShards,
-      create: options.create ?? false,
+      create: (options.create ?? false) !== false,
       fileOptions: this.#fileOptions,
     });
   }
@@ -295,6 +296,13 @@ async function checkRoot(root: string): Promise<void> {
   try {
     isFolder = (await fs.stat(root)).isDirectory();
   } catch (error) {
+    if (errnoCode(error) === 'ENOENT') {
+      throw new LongshoreError(
+        'STORAGE_FAILED',
+        `there is no repository folder ${root}; check the path, and that its disk is mounted`,
+        { path: root, cause: error },
+      );
+    }
     throw filesystemError(error, { action: 'open the repository folder', path: root });
   }
   if (!isFolder) throw invalidOptions(`not a folder: ${root}`);
@@ -305,7 +313,7 @@ async function makeRoot(
   folderOptions: { readonly mode: number; readonly owner: FileOwner | undefined },
 ): Promise<void> {
   try {
-    const first = await fs.mkdir(root, { recursive: true, mode: folderOptions.mode });
+    const first = await makeDirectories(root, { mode: folderOptions.mode });
     if (first === undefined) return;
     if (folderOptions.owner && process.geteuid?.() === 0) {
       await fs.chown(root, folderOptions.owner.uid, folderOptions.owner.gid);

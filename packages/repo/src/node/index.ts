@@ -2,6 +2,7 @@ export { createDiskCache, type DiskCache, type DiskCacheOptions } from './disk-c
 export { loadFFI } from './ffi.ts';
 export { openFilesystemStorage, type FilesystemStorageOptions } from './filesystem-storage.ts';
 export { createMaintenanceLock } from './maintenance-lock.ts';
+export { makeDirectoriesSync } from './make-directories.ts';
 export { nativeAlgorithms, type NativeAlgorithmsOptions } from './native-algorithms.ts';
 export { nativeEngine, type NativeEngineOptions } from './native-engine.ts';
 export {

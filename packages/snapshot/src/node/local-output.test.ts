@@ -678,6 +678,19 @@ describe.each(implementations.map((calls) => [calls.name, calls] as const))('%s'
       }
     });
 
+    it('cannot be a file', () => {
+      writeFileSync(target, '');
+      expect(() => openLocalOutput(target, { systemCalls: calls })).toThrow(
+        `cannot restore into ${target}: there is a file, not a folder`,
+      );
+    });
+
+    it.runIf(process.platform === 'linux')('cannot be where nothing can be made', () => {
+      mkdirSync(target);
+      const path = '/proc/longshore/target';
+      expect(() => openLocalOutput(path, { systemCalls: calls })).toThrow(coded('PATH_NOT_FOUND'));
+    });
+
     it('but may itself be named through a symlink', async () => {
       mkdirSync(join(target, 'real'), { recursive: true });
       symlinkSync('real', join(target, 'link'));

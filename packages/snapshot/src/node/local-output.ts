@@ -1,12 +1,12 @@
-import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LongshoreError } from '@longshore/repo';
+import { makeDirectoriesSync } from '@longshore/repo/node';
 import type { RestoreOutput } from '../restore/restore-output.ts';
 import { createSystemCalls } from './create-system-calls.ts';
 import { LocalOutputDirectory, type LocalOutputContext } from './local-output-directory.ts';
 import { OpenDirectories } from './open-directories.ts';
 import type { SystemCalls } from './system-calls.ts';
-import { targetError } from './system-error.ts';
+import { systemErrorCode, targetError } from './system-error.ts';
 
 const DEFAULT_MAX_OPEN_DIRECTORIES = 64;
 
@@ -49,7 +49,7 @@ export function openLocalOutput(path: string, options: LocalOutputOptions = {}):
   const systemCalls = options.systemCalls ?? createSystemCalls();
   let directories: OpenDirectories | undefined;
   try {
-    const created = mkdirSync(root, { recursive: true, mode: 0o700 }) !== undefined;
+    const created = makeDirectoriesSync(root, { mode: 0o700 }) !== undefined;
     directories = new OpenDirectories(
       systemCalls,
       systemCalls.openRoot(root),
@@ -60,6 +60,10 @@ export function openLocalOutput(path: string, options: LocalOutputOptions = {}):
     return new LocalOutput(directory, directories, systemCalls.exactTimes);
   } catch (cause) {
     directories?.closeAll();
+    if (systemErrorCode(cause) === 'EEXIST') {
+      const message = `cannot restore into ${root}: there is a file, not a folder`;
+      throw new LongshoreError('ALREADY_EXISTS', message, { path: root, cause });
+    }
     throw targetError('restore into', root, cause);
   }
 }

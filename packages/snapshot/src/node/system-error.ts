@@ -26,10 +26,7 @@ export function isPermissionError(error: unknown): boolean {
 
 /** SOURCE_UNREADABLE: reading what is to be backed up failed. */
 export function sourceError(action: string, path: string, cause: unknown): LongshoreError {
-  return new LongshoreError('SOURCE_UNREADABLE', `${action} ${path}: ${describeError(cause)}`, {
-    path,
-    cause,
-  });
+  return new LongshoreError('SOURCE_UNREADABLE', failed(action, path, cause), { path, cause });
 }
 
 const TARGET_ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -50,5 +47,9 @@ const TARGET_ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
 export function targetError(action: string, path: string, cause: unknown): LongshoreError {
   if (cause instanceof LongshoreError) return cause;
   const code = TARGET_ERROR_CODES[systemErrorCode(cause) ?? ''] ?? 'TARGET_UNWRITABLE';
-  return new LongshoreError(code, `${action} ${path}: ${describeError(cause)}`, { path, cause });
+  return new LongshoreError(code, failed(action, path, cause), { path, cause });
+}
+
+function failed(action: string, path: string, cause: unknown): string {
+  return `cannot ${action} ${path}: ${describeError(cause)}`;
 }

@@ -11,7 +11,7 @@ import { nativeAlgorithms } from '@longshore/repo/node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MAX_WAVE_CHUNKS } from '../content-wave.ts';
 import type { DirEntry } from '../dir-manifest.ts';
-import { findEntry, entryOfObject } from '../repository-entry.ts';
+import { findEntry, openObjectEntry } from '../repository-entry.ts';
 import {
   commitTree,
   createTestRepository,
@@ -170,7 +170,10 @@ describe('a restored tree', () => {
 
   it('may be known by its object alone', async () => {
     const { objectID } = await commitTree(repository, file(text(300_000)));
-    const { output } = await restore({ ...entryOfObject(objectID!), name: 'by object' });
+    const { output } = await restore({
+      ...(await openObjectEntry(repository, objectID!)),
+      name: 'by object',
+    });
     expect(output.text('by object')).toBe(text(300_000));
   });
 

@@ -1,12 +1,15 @@
 import type { AbortOptions, ObjectID } from '@longshore/repo';
 import type { DirEntry } from '../dir-manifest.ts';
 
-/** What to verify, with all that is below it. */
-export interface VerifyRoot {
+/** What to verify, with all that is below it: an entry, or an object of which no more than the ID is known. */
+export type VerifyRoot = {
   /** In front of the paths below it, in errors and events. */
   readonly name: string;
-  readonly entry: DirEntry;
-}
+} & (
+  | { readonly entry: DirEntry }
+  /** The prefix of the ID tells a directory from a file, unless it is said to be one. */
+  | { readonly objectID: ObjectID; readonly type?: 'd' }
+);
 
 /** Damage of one object. */
 export interface VerifyError {

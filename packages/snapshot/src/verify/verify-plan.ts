@@ -9,6 +9,7 @@ import {
   lengthMismatch,
   type EntryChunks,
 } from '../entry-chunks.ts';
+import { openObjectEntry } from '../repository-entry.ts';
 import type { VerifyRoot } from './verify-options.ts';
 import type { VerifyRun } from './verify-run.ts';
 
@@ -65,7 +66,10 @@ async function* distinctFiles(
   run: VerifyRun,
   roots: readonly VerifyRoot[],
 ): AsyncGenerator<readonly VisitedEntry[], void, void> {
-  for (const { name, entry } of roots) {
+  for (const root of roots) {
+    const entry = await entryOfRoot(run, root);
+    if (entry === undefined) continue;
+    const { name } = root;
     const stack: VisitedEntry[] = [];
     const files: VisitedEntry[] = [];
     sortInto(run, { path: name, entry }, stack, files);
@@ -81,6 +85,19 @@ async function* distinctFiles(
       yield* filesOf(run, batch, stack);
       run.progress();
     }
+  }
+}
+
+/** Undefined if it is an object that cannot be opened, which is then reported. */
+async function entryOfRoot(run: VerifyRun, root: VerifyRoot): Promise<DirEntry | undefined> {
+  if ('entry' in root) return root.entry;
+  const { name, objectID, type } = root;
+  try {
+    const entry = await openObjectEntry(run.repository, objectID, { signal: run.signal });
+    return { ...entry, type: type ?? entry.type };
+  } catch (error) {
+    run.report(name, { objectID }, error);
+    return undefined;
   }
 }
 

@@ -329,6 +329,39 @@ describe('what is no damage', () => {
   });
 });
 
+describe('a bare object', () => {
+  const verifyObject = (name: string, type?: 'd'): Promise<VerifyResult> => {
+    const root = { name, objectID: parseObjectID(name), ...(type && { type }) };
+    return verifySnapshots(repository, [root], { verifyFilesPercent: 100, maxErrors: -1 });
+  };
+
+  it.each([6, 300_000])('of %i bytes is a sound file of that size', async (length) => {
+    const { objectID } = await commitTree(repository, file('a'.repeat(length)));
+    expect(await verifyObject(objectID!)).toMatchObject({
+      errorCount: 0,
+      filesRead: 1,
+      fileBytes: length,
+    });
+  });
+
+  it('that is said to be a directory and is a file is an error', async () => {
+    const { objectID } = await commitTree(repository, file('no listing'));
+    const { errors, filesRead } = await verifyObject(objectID!, 'd');
+    expect(filesRead).toBe(0);
+    expect(errors).toMatchObject([{ path: objectID, error: { code: 'CORRUPT_DATA' } }]);
+  });
+
+  it('that is a directory is walked', async () => {
+    const { objectID } = await commitTree(repository, dir({ f: file('f'), g: file('g') }));
+    expect(await verifyObject(objectID!)).toMatchObject({ directories: 1, files: 2 });
+  });
+
+  it('that is not there is an error', async () => {
+    const { errors } = await verifyObject('00000000000000000000000000000000');
+    expect(errors).toMatchObject([{ error: { code: 'OBJECT_NOT_FOUND' } }]);
+  });
+});
+
 it('repeats only what it had to forget', async () => {
   const entry = await commitTree(
     repository,
