@@ -308,7 +308,7 @@ describe('whatever the storage refuses', () => {
     rmSync(repo, { recursive: true });
     const { code, lines } = await run([...command.split(' '), ...uses()[command]!.args]);
     if (!(code === 0 && LOCAL.test(command))) {
-      expect({ code, lines }).toEqual({ code: 40, lines: [expect.stringContaining(repo)] });
+      expect({ code, lines }).toEqual({ code: 20, lines: [expect.stringContaining(repo)] });
     }
     expect(existsSync(repo)).toBe(false);
   });
