@@ -5,6 +5,7 @@ import type { CommandNode } from '../../packages/cli/src/grammar/command-tree.ts
 import { GLOBAL_FLAGS } from '../../packages/cli/src/global-flags.ts';
 import type { Flags } from '../../packages/cli/src/grammar/flag.ts';
 import { listCommands } from '../../packages/cli/src/grammar/help.ts';
+import { REFUSED_COMMANDS } from '../../packages/cli/src/refused-commands.ts';
 import { findKopia, isKopiaMissing } from '../kopia.ts';
 
 const kopiaBinary = findKopia();
@@ -32,28 +33,6 @@ const HIDDEN_IN_KOPIA = [
   ...['azure', 'b2', 'filesystem', 'gcs', 'gdrive', 'rclone', 's3', 'sftp', 'webdav'].map(
     (storage) => `repository repair ${storage}`,
   ),
-];
-
-/** What Kopia has and longshore does not, and why. Each must match a command of Kopia, and none of ours. */
-const LEFT_OUT: readonly { readonly commands: RegExp; readonly why: string }[] = [
-  {
-    commands: /^server\b/,
-    why: 'longshore is a client and serves no repository: neither server nor its users nor their rights',
-  },
-  { commands: /^repository connect server$/, why: 'it works on storages, not through a server' },
-  {
-    commands: /^notification\b/,
-    why: 'it sends no messages; JSON and exit codes are for those who do',
-  },
-  {
-    commands:
-      /^repository (?:connect|create|sync-to|repair) (?:azure|b2|gcs|gdrive|rclone|sftp|webdav)$/,
-    why: 'it stores in folders and on S3, which Backblaze B2 and Google Cloud Storage speak too',
-  },
-  {
-    commands: /^repository (?:create|sync-to) from-config$/,
-    why: 'a token or file can name any storage: only connecting takes one',
-  },
 ];
 
 /** What Kopia has and longshore refuses by name, unless it is given a value that changes nothing. */
@@ -143,14 +122,14 @@ describe.skipIf(isKopiaMissing(kopiaBinary, 'the command line beside that of Kop
       expect(commands.length).toBeGreaterThan(130);
       const lacking = commands.filter((path) => !isOurs(path));
       expect(
-        lacking.filter((path) => !LEFT_OUT.some(({ commands: known }) => known.test(path))),
+        lacking.filter((path) => !REFUSED_COMMANDS.some(({ commands: known }) => known.test(path))),
       ).toEqual([]);
-      const idle = LEFT_OUT.filter(
+      const idle = REFUSED_COMMANDS.filter(
         ({ commands: known }) => !lacking.some((path) => known.test(path)),
       );
       expect(idle).toEqual([]);
       const needless = commands.filter(
-        (path) => isOurs(path) && LEFT_OUT.some(({ commands: known }) => known.test(path)),
+        (path) => isOurs(path) && REFUSED_COMMANDS.some(({ commands: known }) => known.test(path)),
       );
       expect(needless).toEqual([]);
     });
