@@ -24,7 +24,8 @@ export function longshorePeer(form?: LongshoreForm): Peer {
         version: `${longshoreVersion()} (command)`,
         program: process.execPath,
         parameters: [...runnerParameters('longshore-cli')],
-        flags: ['--no-progress'],
+        // As Kopia beside it: what a snapshot costs, not the maintenance that may be due after it.
+        flags: ['--no-progress', '--no-auto-maintenance'],
       })
     : libraryPeer();
 }
